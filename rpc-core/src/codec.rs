@@ -1,0 +1,329 @@
+//! From typed values to bytes and capabilities, and back.
+//!
+//! A value is encoded once, in one synchronous walk, before any lock is taken and without touching a table: what
+//! comes out is [`Encoded`], bytes beside a list of capabilities. A stub inside a value serialises as its index
+//! in that list, which is found through a scoped, nestable, thread-local table; outside such a scope it is an
+//! error, never a panic. What the schema knows to be plain data never touches the thread-local.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+use crate::handle::Handle;
+use crate::interface::Interface;
+use crate::value::RpcValue;
+
+/// Payloads of at least this many bytes are moved, not copied, into a message.
+pub(crate) const SPLICE_FROM: usize = 16 * 1024;
+
+/// A live reference as it travels inside a value: what it refers to, and which interface its stub has.
+#[derive(Clone, Debug)]
+pub struct Capability {
+    /// What the stub refers to.
+    pub(crate) handle: Handle,
+    /// The interface of the stub, if it is known here.
+    pub(crate) interface: Option<&'static Interface>,
+}
+
+/// An encoded value or argument list: bytes, large payloads between them, and the capabilities in it.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// The postcard bytes, without the spliced payloads.
+    pub(crate) bytes: Vec<u8>,
+    /// Payloads that stand before the byte at their offset in `bytes`, ascending.
+    pub(crate) splices: Vec<(usize, Bytes)>,
+    /// Capabilities, by index.
+    pub(crate) caps: Vec<Capability>,
+    /// Parameters that are not in `bytes` because their promise has not settled.
+    pub(crate) promises: Vec<PromiseArg>,
+    /// Parameters that are not in `bytes` because their promise settled on the way.
+    pub(crate) filled: Vec<FilledArg>,
+}
+
+/// A parameter whose value is the result of a call that may not be here yet.
+#[derive(Debug)]
+pub(crate) struct PromiseArg {
+    /// Position of the parameter, from 0.
+    pub(crate) param: u8,
+    /// The promise.
+    pub(crate) handle: Handle,
+}
+
+/// A parameter that was a promise and has settled since: its value stands beside the other arguments.
+#[derive(Debug)]
+pub(crate) struct FilledArg {
+    pub(crate) param: u8,
+    pub(crate) body: Bytes,
+    pub(crate) caps: Vec<Capability>,
+}
+
+impl Encoded {
+    /// Length of the whole encoding in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.splices.iter().map(|(_, payload)| payload.len()).sum::<usize>()
+    }
+
+    /// Empties it, keeping its memory up to a bound, so that it can be used again.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(64 * 1024);
+        self.splices.clear();
+        self.caps.clear();
+        self.promises.clear();
+        self.filled.clear();
+    }
+
+    /// The encoding as one run of bytes.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        if self.splices.is_empty() {
+            return Bytes::copy_from_slice(&self.bytes);
+        }
+        let mut whole = Vec::with_capacity(self.len());
+        let mut done = 0;
+        for (at, payload) in &self.splices {
+            whole.extend_from_slice(&self.bytes[done..*at]);
+            whole.extend_from_slice(payload);
+            done = *at;
+        }
+        whole.extend_from_slice(&self.bytes[done..]);
+        whole.into()
+    }
+}
+
+/// Writes values into an [`Encoded`].
+#[derive(Debug)]
+pub struct ValueEncoder<'a> {
+    pub(crate) out: &'a mut Encoded,
+    /// Whether the values may hold capabilities: without, the thread-local table is left alone.
+    pub(crate) with_caps: bool,
+}
+
+impl<'a> ValueEncoder<'a> {
+    pub(crate) fn new(out: &'a mut Encoded, with_caps: bool) -> Self {
+        ValueEncoder { out, with_caps }
+    }
+
+    /// Encodes by serde.
+    pub fn serde<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        let bytes = &mut self.out.bytes;
+        let result = if self.with_caps {
+            let scope = Scope::Encode(std::mem::take(&mut self.out.caps));
+            let (result, scope) = in_scope(scope, || write(bytes, value));
+            if let Scope::Encode(caps) = scope {
+                self.out.caps = caps;
+            }
+            result
+        } else {
+            write(bytes, value)
+        };
+        result.map_err(|error| Error::new(ErrorKind::BadArguments, format!("a value could not be encoded: {error}")))
+    }
+
+    /// Encodes a byte string; a large one is moved, not copied.
+    pub fn bytes(&mut self, payload: Bytes) {
+        self.varint(payload.len() as u64);
+        if payload.len() >= SPLICE_FROM {
+            self.out.splices.push((self.out.bytes.len(), payload));
+        } else {
+            self.out.bytes.extend_from_slice(&payload);
+        }
+    }
+
+    /// Encodes an unsigned number, seven bits a byte, low bits first, as postcard does.
+    pub fn varint(&mut self, value: u64) {
+        crate::wire::put_varint(&mut self.out.bytes, value);
+    }
+}
+
+fn write<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> postcard::Result<()> {
+    let mut serializer = postcard::Serializer { output: Append(bytes) };
+    value.serialize(&mut serializer)
+}
+
+/// Appends to a vector that is used again and again.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Append<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// The capabilities that came with a message; each can be taken once.
+#[derive(Debug, Default)]
+pub struct CapTable {
+    slots: Vec<Option<Capability>>,
+}
+
+impl CapTable {
+    pub(crate) fn new(caps: Vec<Capability>) -> Self {
+        Self { slots: caps.into_iter().map(Some).collect() }
+    }
+}
+
+/// Reads values from bytes.
+#[derive(Debug)]
+pub struct ValueDecoder<'a> {
+    input: &'a [u8],
+    caps: &'a mut CapTable,
+    /// What `input` is a part of, when payloads may share it instead of being copied.
+    owner: Option<&'a Bytes>,
+    with_caps: bool,
+}
+
+impl<'a> ValueDecoder<'a> {
+    pub(crate) fn new(input: &'a [u8], caps: &'a mut CapTable, owner: Option<&'a Bytes>, with_caps: bool) -> Self {
+        ValueDecoder { input, caps, owner, with_caps }
+    }
+
+    /// Decodes by serde.
+    pub fn serde<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        let result = if self.with_caps {
+            let scope = Scope::Decode(std::mem::take(self.caps));
+            let (result, scope) = in_scope(scope, || read(self.input));
+            if let Scope::Decode(caps) = scope {
+                *self.caps = caps;
+            }
+            result
+        } else {
+            read(self.input)
+        };
+        let (value, rest) = result.map_err(|error| bad_value(&error))?;
+        self.input = rest;
+        Ok(value)
+    }
+
+    /// Decodes a byte string, sharing the memory of the message where it can.
+    pub fn bytes(&mut self) -> Result<Bytes, Error> {
+        let length = self.varint()?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > self.input.len() {
+            return Err(bad_value(&postcard::Error::DeserializeUnexpectedEnd));
+        }
+        let (payload, rest) = self.input.split_at(length);
+        self.input = rest;
+        Ok(match self.owner {
+            Some(owner) if length >= SPLICE_FROM => owner.slice_ref(payload),
+            _ => Bytes::copy_from_slice(payload),
+        })
+    }
+
+    /// Decodes an unsigned number.
+    pub fn varint(&mut self) -> Result<u64, Error> {
+        crate::wire::take_varint(&mut self.input).ok_or_else(|| bad_value(&postcard::Error::DeserializeBadVarint))
+    }
+
+    /// What has not been read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.input
+    }
+
+    /// An error if anything is left over.
+    pub fn finish(&self) -> Result<(), Error> {
+        if self.input.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::BadArguments, format!("{} bytes are left over after the value", self.input.len())))
+    }
+}
+
+fn bad_value(error: &postcard::Error) -> Error {
+    Error::new(ErrorKind::BadArguments, format!("a value could not be decoded: {error}"))
+}
+
+fn read<T: DeserializeOwned>(input: &[u8]) -> postcard::Result<(T, &[u8])> {
+    let mut deserializer = postcard::Deserializer::from_bytes(input);
+    let value = T::deserialize(&mut deserializer)?;
+    Ok((value, deserializer.finalize()?))
+}
+
+/// Decodes plain data that fills `bytes`.
+pub(crate) fn decode_whole<T: RpcValue>(bytes: &Bytes) -> Result<T, Error> {
+    let mut caps = CapTable::default();
+    let mut decoder = ValueDecoder::new(bytes, &mut caps, Some(bytes), true);
+    let value = T::decode(&mut decoder)?;
+    decoder.finish()?;
+    Ok(value)
+}
+
+enum Scope {
+    Encode(Vec<Capability>),
+    Decode(CapTable),
+}
+
+thread_local! {
+    static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `walk` with `scope` on top of this thread's scopes, and gives the scope back.
+fn in_scope<R>(scope: Scope, walk: impl FnOnce() -> R) -> (R, Scope) {
+    /// Takes the scope off again also when user code inside a `Serialize` panics.
+    struct OnTop;
+    impl Drop for OnTop {
+        fn drop(&mut self) {
+            let scope = SCOPES.with(|scopes| scopes.borrow_mut().pop());
+            drop(scope);
+        }
+    }
+    SCOPES.with(|scopes| scopes.borrow_mut().push(scope));
+    let guard = OnTop;
+    let result = walk();
+    std::mem::forget(guard);
+    let scope = SCOPES.with(|scopes| scopes.borrow_mut().pop());
+    (result, scope.unwrap_or(Scope::Decode(CapTable::default())))
+}
+
+/// How a stub serialises itself: as the index of its capability in the message that is being encoded.
+pub fn serialize_stub<S: serde::Serializer>(
+    handle: &Handle,
+    interface: &'static Interface,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    // The clone is made before the table is borrowed: cloning a handle may take a connection's lock.
+    let capability = Capability { handle: handle.clone(), interface: Some(interface) };
+    let index = SCOPES.with(|scopes| match scopes.borrow_mut().last_mut() {
+        Some(Scope::Encode(caps)) => {
+            caps.push(capability);
+            Ok((caps.len() - 1) as u32)
+        }
+        _ => Err(capability),
+    });
+    match index {
+        Ok(index) => serializer.serialize_newtype_struct("$farcall::Cap", &index),
+        Err(_) => Err(serde::ser::Error::custom("a stub can only be serialised inside a farcall message")),
+    }
+}
+
+/// How a stub comes out of a message.
+pub fn deserialize_stub<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Handle, D::Error> {
+    use serde::de::Error as _;
+    let index = u32::deserialize(deserializer)?;
+    let taken = SCOPES.with(|scopes| match scopes.borrow_mut().last_mut() {
+        Some(Scope::Decode(table)) => Ok(table.slots.get_mut(index as usize).and_then(Option::take)),
+        _ => Err("a stub can only be deserialised from a farcall message"),
+    });
+    match taken {
+        Ok(Some(capability)) => Ok(capability.handle),
+        Ok(None) => Err(D::Error::custom("the message has no such capability, or it was taken already")),
+        Err(text) => Err(D::Error::custom(text)),
+    }
+}
+
+/// A part of a body, by its place in it.
+pub(crate) type Span = Range<usize>;

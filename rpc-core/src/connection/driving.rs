@@ -1,0 +1,284 @@
+//! What a driver does with a connection: feed it bytes, let it run calls, take its output.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{Connection, State};
+use crate::codec::{Capability, Encoded, FilledArg, SPLICE_FROM};
+use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
+use crate::error::{Error, ErrorKind};
+use crate::handle::Repr;
+use crate::interface::MethodId;
+use crate::limits::{TURN_FRAMES, TURN_OUTPUT};
+use crate::local::Parked;
+use crate::outcome::{Reply, Status};
+use crate::session::{Incoming, IncomingBody};
+use crate::sink::Sink;
+use crate::wire::{LENGTH_BYTES, Segment};
+
+/// Space kept for reading, in bytes.
+const READ_SPACE: usize = 4 * 1024;
+/// The most that is read ahead, in bytes.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// The bytes that have come in and were not handled.
+#[derive(Debug, Default)]
+pub struct Input {
+    buffer: BytesMut,
+    /// Bytes at the front that belong to the frame that is being handled.
+    current: usize,
+    /// The frame that is being handled, if it is a long one: payloads share its memory.
+    long: Option<Bytes>,
+    /// Bytes of the frame at the front that have not come in, as far as is known.
+    missing: usize,
+    busy: bool,
+}
+
+impl Input {
+    /// Where the transport puts what it reads. There is always room for some bytes; a long frame has all the room
+    /// it needs, so that it is read straight into its own allocation.
+    pub fn space(&mut self) -> &mut BytesMut {
+        let wanted = if self.missing > 0 {
+            self.missing
+        } else if self.busy {
+            READ_AHEAD
+        } else {
+            READ_SPACE
+        };
+        if self.buffer.capacity() - self.buffer.len() < wanted.min(READ_AHEAD).min(wanted / 2 + 1) {
+            self.buffer.reserve(wanted);
+        }
+        &mut self.buffer
+    }
+
+    /// Says how many bytes the last read brought: much means that there is more to come.
+    pub fn read(&mut self, bytes: usize) {
+        self.busy = bytes >= READ_SPACE;
+    }
+
+    /// Goes on to the next whole frame. `None`: more has to be read first.
+    fn next_frame(&mut self, most: usize) -> Result<Option<()>, String> {
+        self.buffer.advance(std::mem::take(&mut self.current));
+        self.long = None;
+        self.missing = 0;
+        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > most {
+            return Err(format!("a frame says it is {length} bytes long; the limit `frame_bytes` is {most}"));
+        }
+        let whole = LENGTH_BYTES + length;
+        if self.buffer.len() < whole {
+            self.missing = whole - self.buffer.len();
+            return Ok(None);
+        }
+        if whole >= SPLICE_FROM {
+            let mut frame = self.buffer.split_to(whole).freeze();
+            frame.advance(LENGTH_BYTES);
+            self.long = Some(frame);
+        } else {
+            self.current = whole;
+        }
+        Ok(Some(()))
+    }
+
+    fn frame(&self) -> (&[u8], Option<&Bytes>) {
+        match &self.long {
+            Some(frame) => (frame, Some(frame)),
+            None => (self.buffer.get(LENGTH_BYTES..self.current).unwrap_or_default(), None),
+        }
+    }
+}
+
+/// How a turn ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// Everything that came in was handled.
+    NeedInput,
+    /// There is more to do: write, let others run, and take another turn.
+    Yield,
+    /// The session is over.
+    Ended,
+}
+
+enum Next {
+    Deliver(Box<Incoming>),
+    Turned(Turned),
+}
+
+impl Connection {
+    /// Handles frames and runs calls until there is no whole frame left, or for a bounded while (R6).
+    pub fn turn(&self, input: &mut Input) -> Turned {
+        let mut reply = Reply::from_pool();
+        let mut done = None;
+        let mut budget = TURN_FRAMES;
+        loop {
+            let next = self.with(|state| {
+                if let Some((id, flags)) = done.take() {
+                    state.session.complete_inline(id, flags, &mut reply);
+                }
+                next(state, input, &mut budget)
+            });
+            match next {
+                Next::Turned(turned) => {
+                    crate::pool::give(reply.encoded);
+                    return turned;
+                }
+                Next::Deliver(incoming) => {
+                    reply.encoded.clear();
+                    reply.status = Status::Delivered;
+                    reply.schema = None;
+                    done = self.deliver(*incoming, input, &mut reply);
+                }
+            }
+        }
+    }
+
+    /// Runs one call. With a result, `reply` is the reply to it.
+    fn deliver(&self, incoming: Incoming, input: &Input, reply: &mut Reply) -> Option<(i64, u8)> {
+        let Incoming { id, flags, target, method, caps, filled, body, cost: _ } = incoming;
+        let caps: Vec<Capability> = caps.into_iter().map(|cap| self.take_cap(None, cap)).collect();
+        let filled: Vec<FilledArg> = filled
+            .into_iter()
+            .map(|arg| FilledArg {
+                param: arg.param,
+                body: arg.body,
+                caps: arg.caps.into_iter().map(|cap| self.take_cap(None, cap)).collect(),
+            })
+            .collect();
+        let kept;
+        let (body, owner) = match body {
+            IncomingBody::Frame(span) => {
+                let (frame, owner) = input.frame();
+                (frame.get(span).unwrap_or_default(), owner)
+            }
+            IncomingBody::Kept(bytes) => {
+                kept = bytes;
+                (&kept[..], Some(&kept))
+            }
+        };
+        let Repr::Local(local) = &target.handle.0 else {
+            self.pass_on((id, flags), &target, MethodId(method), Encoded {
+                bytes: if owner.is_some() { Vec::new() } else { body.to_vec() },
+                splices: owner.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
+                caps,
+                promises: Vec::new(),
+                filled,
+            });
+            return None;
+        };
+        let found = match local.target().find(MethodId(method)) {
+            Ok(found) => found,
+            Err(error) => {
+                reply.status = Status::Failed(error);
+                return Some((id, flags));
+            }
+        };
+        let call = Call {
+            info: found.info,
+            args: Args::Wire { body, owner, present: found.present, caps, filled },
+            reply: ReplyTo::Encode(reply),
+            step: Step::Idle,
+        };
+        let mut make_sink = || self.running_sink(id, flags);
+        match deliver(Arc::clone(local.target()), found, call, &mut make_sink) {
+            Delivered::Done => Some((id, flags)),
+            Delivered::Reply(ready) => {
+                let old = std::mem::replace(reply, ready);
+                crate::pool::give(old.encoded);
+                Some((id, flags))
+            }
+            Delivered::Elsewhere => None,
+        }
+    }
+
+    fn running_sink(&self, id: i64, flags: u8) -> Sink {
+        self.with(|state| state.session.running(id, flags));
+        Sink::connection(self.clone(), id)
+    }
+
+    /// Passes a call on to where its target lives.
+    fn pass_on(&self, (id, flags): (i64, u8), target: &Capability, method: MethodId, encoded: Encoded) {
+        let sink = self.running_sink(id, flags);
+        let info = target
+            .interface
+            .and_then(|interface| interface.find(method).ok().and_then(|(index, _)| interface.method(index)));
+        target.handle.send(Parked { method, info, encoded, sink });
+    }
+
+    /// Takes everything that waits to be written into `segment`, which must have been written. Tells whether
+    /// there is anything.
+    pub fn take_output(&self, segment: &mut Segment) -> bool {
+        self.with(|state| {
+            state.session.serve_line();
+            let waits = !state.session.out.is_empty();
+            if waits {
+                state.session.out.swap(segment);
+            }
+            state.session.set_writing_answers(if waits { segment.answer_bytes } else { 0 });
+            waits
+        })
+    }
+
+    /// Registers the driver to be woken when there is something to do. Tells whether there is already.
+    pub fn sleep(&self, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let (awake, old) = self.with(|state| {
+            let awake = state.wake_driver || !state.session.out.is_empty();
+            (awake, state.driver.replace(waker))
+        });
+        drop(old);
+        awake
+    }
+
+    /// Whether nothing keeps the connection open: the connecting side then closes it (R17b).
+    pub fn is_idle(&self) -> bool {
+        self.lock().session.is_idle()
+    }
+
+    /// Whether this side is shutting down and nothing is in flight any more.
+    pub fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.session.is_leaving() && state.session.is_quiet()
+    }
+
+    /// The transport has ended. Whatever waits fails as disconnected.
+    pub fn transport_ended(&self, error: Option<&std::io::Error>) {
+        let text = match error {
+            Some(error) => format!("the connection was lost: {error}"),
+            None => "the peer closed the connection".to_owned(),
+        };
+        self.close(Error::new(ErrorKind::Disconnected, text));
+    }
+}
+
+/// The next call to run, or why there is none.
+fn next(state: &mut State, input: &mut Input, budget: &mut usize) -> Next {
+    loop {
+        if state.session.ended().is_some() {
+            return Next::Turned(Turned::Ended);
+        }
+        if let Some(incoming) = state.session.next_ready() {
+            return Next::Deliver(Box::new(incoming));
+        }
+        if *budget == 0 || state.session.out.len() >= TURN_OUTPUT {
+            return Next::Turned(Turned::Yield);
+        }
+        match input.next_frame(state.session.limits.frame_bytes) {
+            Ok(Some(())) => {}
+            Ok(None) => return Next::Turned(Turned::NeedInput),
+            Err(text) => {
+                state.session.violated(format!("the peer broke the protocol: {text}"));
+                return Next::Turned(Turned::Ended);
+            }
+        }
+        *budget -= 1;
+        let (frame, owner) = input.frame();
+        match state.session.handle_frame(frame, owner) {
+            Ok(Some(incoming)) => return Next::Deliver(Box::new(incoming)),
+            Ok(None) => {}
+            Err(_) => return Next::Turned(Turned::Ended),
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! [`Connection`]: a session, the one lock around it, and what waits for it.
+//!
+//! Under the lock run only the session's rules and plain bookkeeping: no encoding, no decoding, no waking, no
+//! user code, and nothing of a user's is dropped or cloned. What has to happen afterwards leaves as events and is
+//! done by whoever took the lock, after giving it back (R14).
+
+mod driving;
+mod slot;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+pub use driving::{Input, Turned};
+pub(crate) use slot::SlotRef;
+
+use crate::codec::Capability;
+use crate::error::{Error, ErrorKind};
+use crate::handle::{Handle, Repr};
+use crate::interface::MethodInfo;
+use crate::limits::Limits;
+use crate::local::{Gather, LocalSlot};
+use crate::outcome::{Answer, Body, Outcome, Reply, Status};
+use crate::schema::{Schema, SchemaBuilder};
+use crate::session::{Cap, Event, Parts, Session, SlotKey};
+use crate::sink::{Running, Sink};
+use crate::wire::Path;
+
+/// One connection to a peer: a cloneable handle. Its driver, which a transport runs, ends with its transport.
+#[derive(Clone)]
+pub struct Connection(Arc<Shared>);
+
+struct Shared {
+    id: u64,
+    state: Mutex<State>,
+}
+
+struct State {
+    session: Session<Waiting>,
+    /// The driver, while it sleeps.
+    driver: Option<Waker>,
+    /// Those who wait for the line to be empty.
+    ready: Vec<Waker>,
+    /// Those who wait for the end.
+    closed: Vec<Waker>,
+    /// The driver has something to do beside writing.
+    wake_driver: bool,
+}
+
+/// What a session keeps for its connection.
+pub(crate) struct Waiting;
+
+impl Parts for Waiting {
+    type Waiter = Waiter;
+    type Running = Running;
+    type Watcher = Arc<LocalSlot>;
+
+    fn is_empty(waiter: &Waiter) -> bool {
+        waiter.waker.is_none() && waiter.forwards.is_empty()
+    }
+}
+
+/// What waits for a call of ours.
+#[derive(Default)]
+pub(crate) struct Waiter {
+    /// The task that awaits the promise.
+    waker: Option<Waker>,
+    forwards: Vec<Forward>,
+}
+
+/// A call, or an argument, that the outcome is passed on to.
+enum Forward {
+    /// The outcome is the outcome of another call.
+    Reply(Sink, Option<&'static MethodInfo>),
+    /// A part of it is an argument.
+    Arg(Arc<Gather>, u8, Path),
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "connection {}", self.0.id)
+    }
+}
+
+/// What must be done after the lock was given back.
+struct After {
+    events: Vec<Event<Waiting>>,
+    driver: Option<Waker>,
+    wakers: Vec<Waker>,
+}
+
+impl Connection {
+    /// A connection that offers `main` as its object 0. Its greeting waits to be sent.
+    pub fn new(limits: Limits, main: Option<Handle>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let main = main.map(|handle| Capability { handle: handle.into_shared(), interface: None });
+        let state = State {
+            session: Session::new(id, limits, main, ""),
+            driver: None,
+            ready: Vec::new(),
+            closed: Vec::new(),
+            wake_driver: false,
+        };
+        Self(Arc::new(Shared { id, state: Mutex::new(state) }))
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// A handle on the peer's main object.
+    pub fn main(&self) -> Handle {
+        let key = self.with(|state| state.session.import_main());
+        self.handle(key, Path::EMPTY)
+    }
+
+    fn handle(&self, key: SlotKey, path: Path) -> Handle {
+        Handle(Repr::Shared(Arc::new(SlotRef::new(self.clone(), key, path))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        match self.0.state.lock() {
+            Ok(state) => state,
+            // A panic under the lock is a fault of ours: the tables may be half changed, so the session is over.
+            Err(poisoned) => {
+                let mut state = poisoned.into_inner();
+                self.0.state.clear_poison();
+                state.session.end(Error::new(ErrorKind::Internal, "the session's rules panicked"));
+                state
+            }
+        }
+    }
+
+    /// Does something under the lock, and afterwards, without it, what has to follow.
+    fn with<R>(&self, under_lock: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = under_lock(&mut state);
+        let after = state.after();
+        drop(state);
+        if let Some(after) = after {
+            self.finish(after);
+        }
+        result
+    }
+
+    fn finish(&self, after: After) {
+        for event in after.events {
+            match event {
+                Event::Settled(waiter, key) => self.settled(waiter, key),
+                Event::Cancelled(running) => running.cancel(),
+                Event::Watched(slot, target) => slot.settle_outcome(promised(target)),
+                Event::Retired(retired) => drop(retired),
+            }
+        }
+        if let Some(driver) = after.driver {
+            driver.wake();
+        }
+        for waker in after.wakers {
+            waker.wake();
+        }
+    }
+
+    fn settled(&self, waiter: Waiter, key: SlotKey) {
+        if let Some(waker) = waiter.waker {
+            waker.wake();
+        }
+        for forward in waiter.forwards {
+            let (outcome, schema) = self.outcome(key);
+            pass_on(forward, outcome, schema);
+        }
+    }
+
+    /// The outcome of a call that has settled, for those it is passed on to.
+    fn outcome(&self, key: SlotKey) -> (Outcome<Capability>, Option<&'static Schema>) {
+        let polled = self.with(|state| {
+            state.session.hold(key);
+            let polled = state.session.poll(key);
+            state.session.release(key);
+            polled
+        });
+        match polled {
+            crate::session::Polled::Settled { outcome, schema, .. } => (self.take_outcome(key, outcome), schema),
+            crate::session::Polled::Pending => {
+                (Outcome::Failed(Error::new(ErrorKind::Internal, "a call settled and is pending")), None)
+            }
+        }
+    }
+
+    /// Turns the capabilities of an outcome into handles.
+    pub(crate) fn take_outcome(&self, key: SlotKey, outcome: Outcome<Cap>) -> Outcome<Capability> {
+        outcome.map_caps(|cap| self.take_cap(Some(key), cap))
+    }
+
+    /// Turns a capability that came in a message into a handle. `owner` is the slot of the result it came in.
+    pub(crate) fn take_cap(&self, owner: Option<SlotKey>, cap: Cap) -> Capability {
+        let handle = match cap {
+            Cap::Hosted(capability) => return capability,
+            Cap::Import(key) => self.handle(key, Path::EMPTY),
+            Cap::Route(path) => match owner {
+                Some(owner) => self.handle(owner, path),
+                None => Handle::broken(Error::new(ErrorKind::Internal, "a route without its result")),
+            },
+            Cap::Broken(error) => Handle::broken(error),
+            Cap::Pending(id, path) => {
+                let (slot, handle) = LocalSlot::new(None, None);
+                self.with(|state| state.session.watch(id, path, slot));
+                Handle(Repr::LocalCall(handle))
+            }
+        };
+        Capability { handle, interface: None }
+    }
+
+    pub(crate) fn set_running(&self, id: i64, running: Running) {
+        let refused = self.with(|state| state.session.set_running(id, running));
+        // The call is over already: for one that was passed on, dropping the promise is all there is to do.
+        if let Some(running) = refused {
+            running.cancel();
+        }
+    }
+
+    pub(crate) fn complete(&self, id: i64, reply: &mut Reply) {
+        self.with(|state| state.session.complete(id, reply));
+        crate::pool::give(std::mem::take(&mut reply.encoded));
+    }
+
+    /// Why the connection is over, if it is.
+    pub fn ended(&self) -> Option<Error> {
+        self.lock().session.ended().cloned()
+    }
+
+    /// Waits until the connection is over; gives the reason.
+    pub async fn closed(&self) -> Error {
+        std::future::poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            self.with(|state| match state.session.ended() {
+                Some(reason) => Poll::Ready(reason.clone()),
+                None => {
+                    state.closed.push(waker);
+                    Poll::Pending
+                }
+            })
+        })
+        .await
+    }
+
+    /// Waits until calls can be sent without waiting in line: what a polite caller of many calls does (R5).
+    pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        self.with(|state| {
+            if state.session.line_is_empty() || state.session.ended().is_some() {
+                return Poll::Ready(());
+            }
+            state.ready.push(waker);
+            Poll::Pending
+        })
+    }
+
+    /// Entries of the two tables: what the peer may refer to here (its calls included), and what this side holds
+    /// of the peer.
+    pub fn table_sizes(&self) -> (usize, usize) {
+        self.lock().session.sizes()
+    }
+
+    /// Asks the peer to make no more calls, lets those that run end, and then closes.
+    pub fn shutdown(&self) {
+        self.with(|state| {
+            state.session.leave();
+            state.wake_driver = true;
+        });
+    }
+
+    /// Ends the connection at once: every call of either side that has not ended fails.
+    pub fn close(&self, reason: Error) {
+        self.with(|state| {
+            state.session.end(reason);
+            state.wake_driver = true;
+        });
+    }
+}
+
+impl State {
+    /// What has to follow what was just done, if anything has.
+    fn after(&mut self) -> Option<After> {
+        let wants_driver = self.wake_driver || !self.session.out.is_empty();
+        self.wake_driver = false;
+        let driver = if wants_driver { self.driver.take() } else { None };
+        let ended = self.session.ended().is_some();
+        if driver.is_none() && self.session.events.is_empty() && self.ready.is_empty() && !ended {
+            return None;
+        }
+        let mut wakers = Vec::new();
+        if self.session.line_is_empty() || ended {
+            wakers.append(&mut self.ready);
+        }
+        if ended {
+            wakers.append(&mut self.closed);
+        }
+        Some(After { events: self.session.take_events(), driver, wakers })
+    }
+}
+
+fn pass_on(
+    forward: Forward,
+    outcome: Outcome<Capability>,
+    schema: Option<&'static Schema>,
+) {
+    match forward {
+        Forward::Reply(sink, info) => {
+            let mut reply = reply_of(outcome);
+            reply.schema = reply.schema.or(schema).or(info.map(|info| &info.result));
+            sink.send(reply);
+        }
+        Forward::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
+    }
+}
+
+/// An outcome of one call as the reply of another.
+fn reply_of(outcome: Outcome<Capability>) -> Reply {
+    let (status, answer) = match outcome {
+        Outcome::Value(answer) => (Status::Value, answer),
+        Outcome::User(answer, message) => (Status::User(message), answer),
+        Outcome::Failed(error) => return Reply::failed(error),
+    };
+    let mut reply = Reply::from_pool();
+    reply.status = status;
+    reply.schema = answer.schema;
+    match answer.body {
+        Body::Shared(bytes) if bytes.len() >= crate::codec::SPLICE_FROM => {
+            reply.encoded.splices.push((0, bytes));
+        }
+        body => reply.encoded.bytes.extend_from_slice(body.as_slice()),
+    }
+    reply.encoded.caps = answer.caps;
+    reply
+}
+
+/// How a result is walked that is one capability.
+static CAPABILITY: LazyLock<Schema> = LazyLock::new(|| Schema::describe(SchemaBuilder::cap));
+
+/// A settled target as the result of a call that gives a stub.
+fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {
+    match target {
+        Ok(capability) => Outcome::Value(Answer {
+            body: Body::keep(&[0], None),
+            caps: vec![capability],
+            schema: Some(&CAPABILITY),
+        }),
+        Err(error) => Outcome::Failed(error),
+    }
+}

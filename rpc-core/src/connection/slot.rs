@@ -1,0 +1,198 @@
+//! [`SlotRef`]: a handle on a slot of a connection's imports, and what can be done with it.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::{Connection, Forward};
+use crate::codec::{Capability, Encoded};
+use crate::error::{Error, ErrorKind};
+use crate::handle::{Handle, Repr};
+use crate::interface::{MethodId, MethodInfo};
+use crate::local::{Gather, Parked};
+use crate::outcome::Outcome;
+use crate::session::{Called, Place, Polled, SlotKey};
+use crate::sink::Running;
+use crate::wire::Path;
+
+/// A counted handle on a slot: the result of a call, a part of it, or a capability of the peer.
+pub(crate) struct SlotRef {
+    /// Gone once the slot was given up with its outcome.
+    connection: Connection,
+    key: Option<SlotKey>,
+    pub(crate) path: Path,
+}
+
+impl std::fmt::Debug for SlotRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}, {:?}", self.connection, self.key)
+    }
+}
+
+impl SlotRef {
+    /// Takes over one handle on the slot.
+    pub(super) fn new(connection: Connection, key: SlotKey, path: Path) -> Self {
+        Self { connection, key: Some(key), path }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The slot. One that was given up finds nothing.
+    pub(crate) fn key(&self) -> SlotKey {
+        self.key.unwrap_or(SlotKey::NOWHERE)
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.connection.id() == other.connection.id() && self.key() == other.key() && self.path == other.path
+    }
+
+    /// Another handle on the slot, for a part of it.
+    pub(crate) fn part(&self, path: Path) -> Self {
+        let key = self.key();
+        self.connection.with(|state| state.session.hold(key));
+        Self { connection: self.connection.clone(), key: self.key, path }
+    }
+
+    pub(crate) fn detach(&self) {
+        let key = self.key();
+        self.connection.with(|state| state.session.detach(key));
+    }
+
+    /// Whether a call with these arguments can be sent as it is: every promise among them is one of this
+    /// connection.
+    pub(crate) fn hosts(&self, encoded: &Encoded) -> bool {
+        let id = self.connection.id();
+        encoded.promises.iter().all(|promise| matches!(promise.handle.place(id), Place::Here(..)))
+    }
+
+    /// Sends a call, whose result can be awaited. The arguments are used up unless an error comes back.
+    pub(crate) fn call(&self, method: MethodId, info: &'static MethodInfo, encoded: &mut Encoded) -> Handle {
+        let target = (self.key(), &self.path);
+        let called = self.connection.with(|state| state.session.call(target, method.0, encoded, Some(&info.result)));
+        match called {
+            Ok(Called::Sent(key)) => Handle(Repr::Slot(Self::new(self.connection.clone(), key, Path::EMPTY))),
+            Ok(Called::Local(capability)) => {
+                let encoded = std::mem::take(encoded);
+                crate::stub::call_encoded(&capability.handle, method, info, encoded)
+            }
+            Err(error) => Handle::broken(error),
+        }
+    }
+
+    /// Sends a call whose outcome is passed on.
+    pub(crate) fn forward(&self, parked: Parked) {
+        if !self.hosts(&parked.encoded) {
+            let target = Handle(Repr::Shared(Arc::new(self.part(self.path.clone()))));
+            Gather::start(target, parked);
+            return;
+        }
+        let Parked { method, info, mut encoded, sink } = parked;
+        let target = (self.key(), &self.path);
+        let schema = info.map(|info| &info.result);
+        let running = sink.running_point();
+        let mut sink = Some(sink);
+        let called = self.connection.with(|state| {
+            let called = state.session.call(target, method.0, &mut encoded, schema)?;
+            if let (Called::Sent(key), Some(sink)) = (&called, sink.take()) {
+                if let Some(waiter) = state.session.waiter_mut(*key) {
+                    waiter.forwards.push(Forward::Reply(sink, info));
+                }
+                // Two handles for a moment, so that the answer is kept: parts of it may be asked for.
+                state.session.hold(*key);
+                state.session.poll(*key);
+                state.session.release(*key);
+            }
+            Ok(called)
+        });
+        match (called, sink) {
+            (Ok(Called::Sent(key)), _) => {
+                crate::pool::give(encoded);
+                let handle = Handle(Repr::Slot(Self::new(self.connection.clone(), key, Path::EMPTY)));
+                running.set(Running::Forwarded(handle));
+            }
+            (Ok(Called::Local(capability)), Some(sink)) => {
+                capability.handle.send(Parked { method, info, encoded, sink });
+            }
+            (Err(error), Some(sink)) => sink.fail(error),
+            (_, None) => {}
+        }
+    }
+
+    /// Passes the outcome on as an argument of a call, when it is there.
+    pub(crate) fn subscribe(&self, gather: Arc<Gather>, param: u8) {
+        let key = self.key();
+        let mut gather = Some(gather);
+        let settled = self.connection.with(|state| {
+            state.session.hold(key);
+            let polled = state.session.poll(key);
+            state.session.release(key);
+            match polled {
+                Polled::Settled { outcome, schema, .. } => Some((outcome, schema)),
+                Polled::Pending => {
+                    if let (Some(waiter), Some(gather)) = (state.session.waiter_mut(key), gather.take()) {
+                        waiter.forwards.push(Forward::Arg(gather, param, self.path.clone()));
+                    }
+                    None
+                }
+            }
+        });
+        if let (Some((outcome, _)), Some(gather)) = (settled, gather) {
+            gather.fill(param, self.connection.take_outcome(key, outcome).arg_at(&self.path));
+        }
+    }
+
+    /// Asks for the outcome. `first` is whether this task has not asked before.
+    pub(crate) fn poll(&mut self, cx: &Context<'_>, first: bool) -> Poll<Outcome<Capability>> {
+        let Some(key) = self.key else {
+            let error = Error::new(ErrorKind::Disposed, "the promise was used up already");
+            return Poll::Ready(Outcome::Failed(error));
+        };
+        let waker = first.then(|| cx.waker().clone());
+        let (polled, left) = self.poll_once(key, cx, waker);
+        drop(left);
+        let polled = match polled {
+            Some(polled) => polled,
+            // Another task waits now: its waker is cloned without the lock, then put in place.
+            None => self.poll_once(key, cx, Some(cx.waker().clone())).0.unwrap_or(Polled::Pending),
+        };
+        match polled {
+            Polled::Pending => Poll::Pending,
+            Polled::Settled { outcome, removed, .. } => {
+                if removed {
+                    self.key = None;
+                }
+                Poll::Ready(self.connection.take_outcome(key, outcome))
+            }
+        }
+    }
+
+    /// One look under the lock. `None`: a waker is needed and none was given. What was replaced comes back.
+    fn poll_once(
+        &self,
+        key: SlotKey,
+        cx: &Context<'_>,
+        waker: Option<Waker>,
+    ) -> (Option<Polled>, Option<Waker>) {
+        self.connection.with(|state| {
+            let polled = state.session.poll(key);
+            if !matches!(polled, Polled::Pending) {
+                return (Some(polled), waker);
+            }
+            let Some(waiter) = state.session.waiter_mut(key) else { return (Some(polled), waker) };
+            match waker {
+                Some(waker) => (Some(polled), waiter.waker.replace(waker)),
+                None if waiter.waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) => (Some(polled), None),
+                None => (None, None),
+            }
+        })
+    }
+}
+
+impl Drop for SlotRef {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.connection.with(|state| state.session.release(key));
+        }
+    }
+}

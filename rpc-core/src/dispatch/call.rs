@@ -1,0 +1,242 @@
+//! [`Call`]: one call on its way through a method.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::arg::{ArgDecoder, ParamList};
+use crate::codec::{CapTable, Capability, Encoded, FilledArg, ValueEncoder};
+use crate::error::{Error, ErrorKind};
+use crate::interface::MethodInfo;
+use crate::local::LocalSlot;
+use crate::outcome::{Reply, Status};
+use crate::spawn::BoxFuture;
+use crate::value::{RpcReturn, RpcValue};
+
+/// One call, being run on a target.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub(crate) info: &'static MethodInfo,
+    pub(crate) args: Args<'a>,
+    pub(crate) reply: ReplyTo<'a>,
+    pub(crate) step: Step,
+}
+
+/// Where the arguments are.
+#[derive(Debug)]
+pub(crate) enum Args<'a> {
+    /// In bytes.
+    Wire { body: &'a [u8], owner: Option<&'a Bytes>, present: usize, caps: Vec<Capability>, filled: Vec<FilledArg> },
+    /// The typed parameters.
+    Typed(Box<dyn Any + Send>),
+    Taken,
+}
+
+/// Arguments that can wait.
+#[derive(Debug)]
+pub(crate) enum OwnedArgs {
+    Wire { body: Bytes, present: usize, caps: Vec<Capability>, filled: Vec<FilledArg> },
+    Typed(Box<dyn Any + Send>),
+}
+
+impl OwnedArgs {
+    pub(crate) fn borrow(&mut self) -> Args<'_> {
+        match self {
+            Self::Wire { body, present, caps, filled } => Args::Wire {
+                body,
+                owner: Some(body),
+                present: *present,
+                caps: std::mem::take(caps),
+                filled: std::mem::take(filled),
+            },
+            Self::Typed(args) => Args::Typed(std::mem::replace(args, Box::new(()))),
+        }
+    }
+}
+
+/// Where the result goes while the method runs.
+#[derive(Debug)]
+pub(crate) enum ReplyTo<'a> {
+    /// It is encoded here.
+    Encode(&'a mut Reply),
+    /// It is handed over as it is.
+    Typed(&'a Arc<LocalSlot>),
+}
+
+/// How far a call has come.
+pub(crate) enum Step {
+    /// Nothing has happened.
+    Idle,
+    /// The method has returned, and its reply is where it goes.
+    Done,
+    /// The method has begun and is not ready.
+    Pending(BoxFuture<Reply>),
+    /// The target is busy: the call waits its turn there.
+    Queued,
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "Idle",
+            Self::Done => "Done",
+            Self::Pending(_) => "Pending",
+            Self::Queued => "Queued",
+        })
+    }
+}
+
+impl Call<'_> {
+    /// Runs a synchronous method.
+    pub fn run<P: ParamList, R: RpcReturn>(&mut self, method: impl FnOnce(P) -> R) {
+        self.step = Step::Done;
+        let args = match self.take_args::<P>() {
+            Ok(args) => args,
+            Err(error) => return self.fail(error),
+        };
+        match catch_unwind(AssertUnwindSafe(|| method(args).into_result())) {
+            Ok(result) => self.put::<R>(result),
+            Err(payload) => self.fail(panicked(self.info, &*payload)),
+        }
+    }
+
+    /// Starts an asynchronous method. `method` is dropped if the arguments do not decode.
+    pub fn start<P: ParamList, F: Future<Output: RpcReturn> + Send + 'static>(
+        &mut self,
+        method: impl FnOnce(P) -> F + Send + 'static,
+    ) {
+        self.start_with(method);
+    }
+
+    /// Calls `method` now and runs the future that it gives afterwards, without holding the target.
+    pub fn start_with<P: ParamList, F: Future<Output: RpcReturn> + Send + 'static>(
+        &mut self,
+        method: impl FnOnce(P) -> F,
+    ) {
+        self.step = Step::Done;
+        let args = match self.take_args::<P>() {
+            Ok(args) => args,
+            Err(error) => return self.fail(error),
+        };
+        let info = self.info;
+        let future = match catch_unwind(AssertUnwindSafe(|| method(args))) {
+            Ok(future) => future,
+            Err(payload) => return self.fail(panicked(info, &*payload)),
+        };
+        self.step = Step::Pending(match &self.reply {
+            ReplyTo::Encode(_) => Box::pin(async move {
+                let mut reply = Reply::from_pool();
+                encode::<F::Output>(&mut reply, future.await.into_result(), info);
+                reply
+            }),
+            ReplyTo::Typed(slot) => {
+                let slot = Arc::clone(slot);
+                Box::pin(async move {
+                    let result = future.await.into_result();
+                    slot.settle_typed::<F::Output>(result);
+                    Reply::delivered()
+                })
+            }
+        });
+    }
+
+    fn take_args<P: ParamList>(&mut self) -> Result<P, Error> {
+        match std::mem::replace(&mut self.args, Args::Taken) {
+            Args::Typed(args) => args
+                .downcast::<P>()
+                .map(|args| *args)
+                .map_err(|_| Error::new(ErrorKind::Internal, "the arguments are of another type than the method's")),
+            Args::Wire { body, owner, present, caps, filled } => {
+                let mut table = CapTable::new(caps);
+                let info = self.info;
+                let decode = || {
+                    if info.params.needs_check() {
+                        info.params.check_args(body, present, &filled)?;
+                    }
+                    let mut decoder =
+                        ArgDecoder::new(body, &mut table, owner, present, filled, info.args_have_caps);
+                    let args = P::decode(&mut decoder)?;
+                    decoder.finish()?;
+                    Ok(args)
+                };
+                // A user's `Deserialize` may panic (R21).
+                catch_unwind(AssertUnwindSafe(decode))
+                    .unwrap_or_else(|payload| Err(panicked(info, &*payload).did_not_run()))
+            }
+            Args::Taken => Err(Error::new(ErrorKind::Internal, "the arguments were taken already")),
+        }
+    }
+
+    /// The arguments, so that they can wait.
+    pub(crate) fn into_owned(self) -> OwnedArgs {
+        match self.args {
+            Args::Wire { body, owner, present, caps, filled } => {
+                let body = match owner {
+                    Some(owner) => owner.slice_ref(body),
+                    None => Bytes::copy_from_slice(body),
+                };
+                OwnedArgs::Wire { body, present, caps, filled }
+            }
+            Args::Typed(args) => OwnedArgs::Typed(args),
+            Args::Taken => OwnedArgs::Typed(Box::new(())),
+        }
+    }
+
+    fn put<R: RpcReturn>(&mut self, result: Result<R::Value, R::User>) {
+        match &mut self.reply {
+            ReplyTo::Encode(reply) => encode::<R>(reply, result, self.info),
+            ReplyTo::Typed(slot) => slot.settle_typed::<R>(result),
+        }
+    }
+
+    pub(crate) fn fail(&mut self, error: Error) {
+        match &mut self.reply {
+            ReplyTo::Encode(reply) => reply.status = Status::Failed(error),
+            ReplyTo::Typed(slot) => slot.settle_reply(Reply::failed(error)),
+        }
+    }
+}
+
+/// The error for a method that panicked. The message of the panic travels, its backtrace does not (row 166).
+pub(crate) fn panicked(info: &MethodInfo, payload: &(dyn Any + Send)) -> Error {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a value that is no text");
+    tracing::error!(method = info.name, panic = text, "a method panicked");
+    Error::new(ErrorKind::Panicked, format!("`{}` panicked: {text}", info.name))
+}
+
+/// Encodes what a method returned. A result that cannot be encoded is reported as such (row 52).
+pub(crate) fn encode<R: RpcReturn>(
+    reply: &mut Reply,
+    result: Result<R::Value, R::User>,
+    info: &'static MethodInfo,
+) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| match result {
+        Ok(value) => {
+            let mut encoder = ValueEncoder::new(&mut reply.encoded, info.result_has_caps);
+            value.encode(&mut encoder).map(|()| Status::Value)
+        }
+        Err(user) => {
+            let mut encoder = ValueEncoder::new(&mut reply.encoded, true);
+            user.encode(&mut encoder).map(|()| Status::User(R::user_message(&user)))
+        }
+    }));
+    reply.schema = Some(&info.result);
+    reply.status = match outcome {
+        Ok(Ok(status)) => status,
+        Ok(Err(error)) => {
+            let text = format!("the result of `{}` could not be encoded: {}", info.name, error.message());
+            Status::Failed(Error::new(ErrorKind::BadResult, text))
+        }
+        Err(payload) => Status::Failed(panicked(info, &*payload)),
+    };
+    if let Status::Failed(_) = reply.status {
+        reply.encoded = Encoded::default();
+    }
+}

@@ -1,0 +1,59 @@
+//! Running calls on targets: method tables, the loan of a target to a method, replies.
+//!
+//! Generated code is a table of thin shims. Decoding, panics, errors and encoding happen here, once.
+
+mod call;
+mod running;
+mod serial;
+mod shared;
+mod table;
+
+use std::sync::Arc;
+
+pub use call::Call;
+pub(crate) use call::{Args, OwnedArgs, ReplyTo, Step, encode};
+pub(crate) use running::{Delivered, deliver, run_owned, run_pending};
+pub use serial::Lease;
+pub use shared::Shared;
+pub(crate) use table::Found;
+pub use table::{Method, Table};
+
+use crate::error::Error;
+use crate::handle::Handle;
+use crate::interface::{Interface, MethodId};
+use crate::local::Mailbox;
+use crate::sink::Sink;
+
+/// A local object that can be called.
+pub(crate) trait Target: Send + Sync {
+    /// Its interface, for people.
+    fn interface(&self) -> &'static Interface;
+
+    /// The method of this id, which a peer has sent.
+    fn find(&self, id: MethodId) -> Result<Found, Error>;
+
+    /// The method with this place in this interface, and the id it has there.
+    fn locate(&self, interface: &'static Interface, index: usize, id: MethodId) -> Result<Found, Error>;
+
+    /// Whether the method is one that never runs inside the connection's own task.
+    fn is_spawned(&self, found: Found) -> bool;
+
+    /// Runs or starts a call. A target that is busy asks where the reply goes, and lets the call wait.
+    fn deliver(self: Arc<Self>, found: Found, call: Call<'_>, sink: &mut MakeSink<'_>) -> Step;
+
+    /// The calls from this process that wait for it.
+    fn mailbox(&self) -> &Mailbox;
+}
+
+/// Says where the reply of a call goes that will not be ready at once. Called at most once.
+pub(crate) type MakeSink<'a> = dyn FnMut() -> Sink + 'a;
+
+/// Makes a target of a value whose methods may run side by side.
+pub fn serve_shared<T: Send + Sync + 'static>(target: T, table: &'static Table<T>) -> Handle {
+    Handle::local(Arc::new(shared::SharedCell::new(target, table)))
+}
+
+/// Makes a target of a value whose methods run one after another, in the order in which they were called.
+pub fn serve_serial<T: Send + 'static>(target: T, table: &'static Table<T>) -> Handle {
+    Handle::local(Arc::new(serial::SerialCell::new(target, table)))
+}

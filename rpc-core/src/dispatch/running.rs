@@ -1,0 +1,150 @@
+//! Methods that were not ready at once, and the delivery of one call from its arrival to its reply.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::call::panicked;
+use super::{Call, Found, MakeSink, OwnedArgs, ReplyTo, Step, Target};
+
+use crate::interface::MethodInfo;
+use crate::outcome::Reply;
+use crate::sink::{Running, Sink, Token};
+use crate::spawn::{BoxFuture, spawn};
+
+/// What came of a delivery.
+pub(crate) enum Delivered {
+    /// The reply is where the call said.
+    Done,
+    /// A future was ready at its first poll with this reply.
+    Reply(Reply),
+    /// The call goes on elsewhere and will reply through the sink that it asked for.
+    Elsewhere,
+}
+
+/// Delivers a call: runs it, or polls it once and hands it to the spawner if it is not ready (R13).
+pub(crate) fn deliver(
+    target: Arc<dyn Target>,
+    found: Found,
+    call: Call<'_>,
+    make_sink: &mut MakeSink<'_>,
+) -> Delivered {
+    if target.is_spawned(found) {
+        let args = call.into_owned();
+        let sink = make_sink();
+        spawn(Box::pin(async move { start(target, found, args, sink) }));
+        return Delivered::Elsewhere;
+    }
+    deliver_here(target, found, call, make_sink)
+}
+
+fn deliver_here(
+    target: Arc<dyn Target>,
+    found: Found,
+    call: Call<'_>,
+    make_sink: &mut MakeSink<'_>,
+) -> Delivered {
+    let info = found.info;
+    match target.deliver(found, call, make_sink) {
+        Step::Idle | Step::Done => Delivered::Done,
+        Step::Queued => Delivered::Elsewhere,
+        Step::Pending(mut future) => {
+            match poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(reply) => Delivered::Reply(reply),
+                Poll::Pending => {
+                    let sink = make_sink();
+                    let token = Arc::new(Token::default());
+                    sink.set_running(Running::Task(Arc::clone(&token)));
+                    run_pending(info, future, sink, token);
+                    Delivered::Elsewhere
+                }
+            }
+        }
+    }
+}
+
+/// Delivers a call whose arguments are owned; its reply goes to its sink.
+pub(crate) fn run_owned(target: Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
+    if target.is_spawned(found) {
+        spawn(Box::pin(async move { start(target, found, args, sink) }));
+    } else {
+        start(target, found, args, sink);
+    }
+}
+
+fn start(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink) {
+    if sink.is_cancelled() {
+        return;
+    }
+    let typed = match args {
+        OwnedArgs::Typed(_) => sink.typed_slot(),
+        OwnedArgs::Wire { .. } => None,
+    };
+    let mut reply = Reply::from_pool();
+    let to = match &typed {
+        Some(slot) => ReplyTo::Typed(slot),
+        None => ReplyTo::Encode(&mut reply),
+    };
+    let call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
+    let mut sink = Some(sink);
+    // It is asked for at most once; a second sink would go nowhere.
+    let mut make_sink = || sink.take().unwrap_or_else(Sink::nowhere);
+    let reply = match deliver_here(target, found, call, &mut make_sink) {
+        Delivered::Done => reply,
+        Delivered::Reply(reply) => reply,
+        Delivered::Elsewhere => return,
+    };
+    if let Some(sink) = sink {
+        sink.send(reply);
+    }
+}
+
+/// Runs a method to its end on the spawner.
+pub(crate) fn run_pending(info: &'static MethodInfo, future: BoxFuture<Reply>, sink: Sink, token: Arc<Token>) {
+    spawn(Box::pin(RunningMethod { info, future: Some(future), sink: Some(sink), token }));
+}
+
+struct RunningMethod {
+    info: &'static MethodInfo,
+    future: Option<BoxFuture<Reply>>,
+    sink: Option<Sink>,
+    token: Arc<Token>,
+}
+
+impl Future for RunningMethod {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.token.register(cx);
+        let Some(future) = &mut this.future else { return Poll::Ready(()) };
+        if this.token.is_cancelled() {
+            // Dropping it is the cancellation; its `Drop`s may panic.
+            let future = this.future.take();
+            if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+                tracing::error!(method = this.info.name, "a method panicked while it was cancelled");
+            }
+            this.sink = None;
+            return Poll::Ready(());
+        }
+        match poll(this.info, future.as_mut(), cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(reply) => {
+                this.future = None;
+                if let Some(sink) = this.sink.take() {
+                    sink.send(reply);
+                }
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+fn poll(info: &'static MethodInfo, future: Pin<&mut (dyn Future<Output = Reply> + Send)>, cx: &mut Context<'_>) -> Poll<Reply> {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        Ok(poll) => poll,
+        Err(payload) => Poll::Ready(Reply::failed(panicked(info, &*payload))),
+    }
+}

@@ -1,0 +1,206 @@
+//! Targets whose methods run one after another: first come, first served, no barging (R3d).
+
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::call::{OwnedArgs, ReplyTo};
+use super::table::{Run, Table};
+use super::{Call, Found, MakeSink, Step, Target, run_pending};
+use crate::error::{Error, ErrorKind};
+use crate::interface::{Interface, MethodId};
+use crate::local::Mailbox;
+use crate::outcome::Reply;
+use crate::sink::{Running, Sink, Token};
+
+pub(super) struct SerialCell<T: Send + 'static> {
+    state: Mutex<State<T>>,
+    table: &'static Table<T>,
+    mailbox: Mailbox,
+}
+
+struct State<T> {
+    /// The object, unless a method has it.
+    object: Option<Box<T>>,
+    waiting: VecDeque<Ticket>,
+    /// Whether somebody runs what waits: the object may be put back, the rest is theirs to do. So a method that
+    /// ends inside the loop that started it does not start another loop.
+    pumping: bool,
+}
+
+/// A call that waits its turn.
+struct Ticket {
+    found: Found,
+    args: OwnedArgs,
+    sink: Sink,
+    token: Arc<Token>,
+}
+
+impl<T: Send> SerialCell<T> {
+    pub(super) fn new(value: T, table: &'static Table<T>) -> Self {
+        let state = State { object: Some(Box::new(value)), waiting: VecDeque::new(), pumping: false };
+        Self { state: Mutex::new(state), table, mailbox: Mailbox::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the object for a call that just came, unless it is another's turn.
+    fn try_take(&self) -> Option<Box<T>> {
+        let mut state = self.lock();
+        if state.waiting.is_empty() { state.object.take() } else { None }
+    }
+}
+
+impl<T: Send + 'static> SerialCell<T> {
+    /// Puts the object back and runs what waits, until a method is not ready at once or nothing waits.
+    fn go_on(self: &Arc<Self>, object: Box<T>) {
+        let mut returned = Some(object);
+        let mut ours = false;
+        loop {
+            let (object, ticket) = {
+                let mut state = self.lock();
+                if let Some(object) = returned.take() {
+                    state.object = Some(object);
+                }
+                if state.pumping && !ours {
+                    return;
+                }
+                state.pumping = state.object.is_some() && !state.waiting.is_empty();
+                ours = true;
+                if !state.pumping {
+                    return;
+                }
+                match (state.object.take(), state.waiting.pop_front()) {
+                    (Some(object), Some(ticket)) => (object, ticket),
+                    _ => return,
+                }
+            };
+            returned = self.run_ticket(object, ticket);
+        }
+    }
+
+    /// Runs one call that waited. The object comes back unless the method keeps it.
+    fn run_ticket(self: &Arc<Self>, object: Box<T>, ticket: Ticket) -> Option<Box<T>> {
+        let Ticket { found, mut args, sink, token } = ticket;
+        if token.is_cancelled() {
+            // Its sink tells whoever still asks; the turn passes on.
+            return Some(object);
+        }
+        let typed = sink.typed_slot();
+        let mut reply = Reply::from_pool();
+        let to = match &typed {
+            Some(slot) if matches!(args, OwnedArgs::Typed(_)) => ReplyTo::Typed(slot),
+            _ => ReplyTo::Encode(&mut reply),
+        };
+        let call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
+        let (step, object) = self.run(object, found, call);
+        match step {
+            Step::Pending(future) => run_pending(found.info, future, sink, token),
+            _ => sink.send(reply),
+        }
+        object
+    }
+
+    fn run(self: &Arc<Self>, mut object: Box<T>, found: Found, mut call: Call<'_>) -> (Step, Option<Box<T>>) {
+        match self.table.method(found).map(|method| method.run) {
+            Some(Run::Serial(run)) => {
+                run(&mut object, &mut call);
+                (call.step, Some(object))
+            }
+            Some(Run::SerialAsync(run)) => {
+                run(Lease { cell: Arc::clone(self), object: Some(object) }, &mut call);
+                (call.step, None)
+            }
+            _ => {
+                call.fail(Error::new(ErrorKind::Internal, "a method for a shared target in the table of another"));
+                (Step::Done, Some(object))
+            }
+        }
+    }
+}
+
+/// The loan of a target to one of its asynchronous methods, to the exclusion of all others. When it is dropped,
+/// also because the call was cancelled, the next call has its turn.
+pub struct Lease<T: Send + 'static> {
+    cell: Arc<SerialCell<T>>,
+    /// There until the loan is dropped.
+    object: Option<Box<T>>,
+}
+
+impl<T: Send + 'static> std::fmt::Debug for Lease<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lease")
+    }
+}
+
+impl<T: Send + 'static> Deref for Lease<T> {
+    type Target = T;
+
+    #[expect(clippy::expect_used, reason = "only `drop` takes the object")]
+    fn deref(&self) -> &T {
+        self.object.as_ref().expect("the object is there until the loan ends")
+    }
+}
+
+impl<T: Send + 'static> DerefMut for Lease<T> {
+    #[expect(clippy::expect_used, reason = "only `drop` takes the object")]
+    fn deref_mut(&mut self) -> &mut T {
+        self.object.as_mut().expect("the object is there until the loan ends")
+    }
+}
+
+impl<T: Send + 'static> Drop for Lease<T> {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take() {
+            self.cell.go_on(object);
+        }
+    }
+}
+
+impl<T: Send + 'static> Target for SerialCell<T> {
+    fn interface(&self) -> &'static Interface {
+        (self.table.interface)()
+    }
+
+    fn find(&self, id: MethodId) -> Result<Found, Error> {
+        self.table.find(id)
+    }
+
+    fn locate(&self, interface: &'static Interface, index: usize, id: MethodId) -> Result<Found, Error> {
+        self.table.locate(interface, index, id)
+    }
+
+    fn is_spawned(&self, found: Found) -> bool {
+        self.table.method(found).is_some_and(|method| method.spawned)
+    }
+
+    fn deliver(self: Arc<Self>, found: Found, call: Call<'_>, sink: &mut MakeSink<'_>) -> Step {
+        if let Some(object) = self.try_take() {
+            let (step, object) = self.run(object, found, call);
+            if let Some(object) = object {
+                self.go_on(object);
+            }
+            return step;
+        }
+        let args = call.into_owned();
+        let sink = sink();
+        let token = Arc::new(Token::default());
+        sink.set_running(Running::Task(Arc::clone(&token)));
+        let free = {
+            let mut state = self.lock();
+            state.waiting.push_back(Ticket { found, args, sink, token });
+            // Whoever had the object may have put it back meanwhile.
+            state.object.take()
+        };
+        if let Some(object) = free {
+            self.go_on(object);
+        }
+        Step::Queued
+    }
+
+    fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+}

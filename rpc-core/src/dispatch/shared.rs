@@ -1,0 +1,73 @@
+//! Targets whose methods may run side by side.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::table::{Run, Table};
+use super::{Call, Found, MakeSink, Step, Target};
+use crate::error::{Error, ErrorKind};
+use crate::interface::{Interface, MethodId};
+use crate::local::Mailbox;
+
+pub(super) struct SharedCell<T: Send + 'static> {
+    value: T,
+    table: &'static Table<T>,
+    mailbox: Mailbox,
+}
+
+impl<T: Send> SharedCell<T> {
+    pub(super) fn new(value: T, table: &'static Table<T>) -> Self {
+        Self { value, table, mailbox: Mailbox::default() }
+    }
+}
+
+/// The loan of a target to one of its asynchronous methods, beside others.
+pub struct Shared<T: Send + 'static>(Arc<SharedCell<T>>);
+
+impl<T: Send> std::fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+impl<T: Send> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.value
+    }
+}
+
+impl<T: Send + Sync + 'static> Target for SharedCell<T> {
+    fn interface(&self) -> &'static Interface {
+        (self.table.interface)()
+    }
+
+    fn find(&self, id: MethodId) -> Result<Found, Error> {
+        self.table.find(id)
+    }
+
+    fn locate(&self, interface: &'static Interface, index: usize, id: MethodId) -> Result<Found, Error> {
+        self.table.locate(interface, index, id)
+    }
+
+    fn is_spawned(&self, found: Found) -> bool {
+        self.table.method(found).is_some_and(|method| method.spawned)
+    }
+
+    fn deliver(self: Arc<Self>, found: Found, mut call: Call<'_>, _sink: &mut MakeSink<'_>) -> Step {
+        match self.table.method(found).map(|method| method.run) {
+            Some(Run::Shared(run)) => run(&self.value, &mut call),
+            Some(Run::SharedAsync(run)) => run(Shared(self), &mut call),
+            _ => {
+                call.fail(Error::new(ErrorKind::Internal, "a method for a serial target in the table of another"));
+                call.step = Step::Done;
+            }
+        }
+        call.step
+    }
+
+    fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+}

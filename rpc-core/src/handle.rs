@@ -1,0 +1,167 @@
+//! [`Handle`]: an untyped live reference, local or remote, that may not be here yet.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::connection::{Connection, SlotRef};
+use crate::dispatch::{OwnedArgs, Target};
+use crate::error::{Error, ErrorKind};
+use crate::local::{Entry, Gather, LocalHandle, LocalRef, Parked, push};
+use crate::session::Place;
+
+/// What a stub, or a promise, refers to. `Clone` is another reference to the same thing, dropping the last one
+/// releases it.
+pub struct Handle(pub(crate) Repr);
+
+pub(crate) enum Repr {
+    /// A slot of a connection's table of imports. What a call gives: it costs no allocation.
+    Slot(SlotRef),
+    /// The same, shared: what clones of it are. Cloning it takes no lock.
+    Shared(Arc<SlotRef>),
+    /// A target of this process.
+    Local(Arc<LocalRef>),
+    /// The result of a call of this process, or a stub promised to it.
+    LocalCall(LocalHandle),
+    /// Nothing: every call fails for this reason.
+    Broken(Error),
+}
+
+impl Handle {
+    /// A handle on which every call fails.
+    pub fn broken(error: Error) -> Self {
+        Self(Repr::Broken(error))
+    }
+
+    pub(crate) fn local(target: Arc<dyn Target>) -> Self {
+        Self(Repr::Local(LocalRef::new(target)))
+    }
+
+    /// The part of a promised value that a field index leads to.
+    pub fn field(&self, index: u16) -> Self {
+        Self(match &self.0 {
+            Repr::Slot(slot) => Repr::Slot(slot.part(slot.path.then(index))),
+            Repr::Shared(slot) => Repr::Slot(slot.part(slot.path.then(index))),
+            Repr::LocalCall(local) => Repr::LocalCall(local.part(local.path.then(index))),
+            Repr::Local(_) => Repr::Broken(Error::new(ErrorKind::BadPath, "a stub has no fields")),
+            Repr::Broken(error) => Repr::Broken(error.upstream()),
+        })
+    }
+
+    /// Lets the call behind this promise run although nobody waits for it.
+    pub(crate) fn detach(&self) {
+        match &self.0 {
+            Repr::Slot(slot) => slot.detach(),
+            Repr::Shared(slot) => slot.detach(),
+            Repr::LocalCall(local) => local.detach(),
+            Repr::Local(_) | Repr::Broken(_) => {}
+        }
+    }
+
+    /// The same, in a form that can be kept in the tables of a session: cloning it takes no lock.
+    pub(crate) fn into_shared(self) -> Self {
+        match self.0 {
+            Repr::Slot(slot) => Self(Repr::Shared(Arc::new(slot))),
+            other => Self(other),
+        }
+    }
+
+    /// The same, as a handle of one's own that can be awaited.
+    pub(crate) fn into_own(self) -> Self {
+        match self.0 {
+            Repr::Shared(slot) => Self(Repr::Slot(slot.part(slot.path.clone()))),
+            other => Self(other),
+        }
+    }
+
+    /// Where it lives, seen from the session with this number. Takes no lock and runs no foreign code.
+    pub(crate) fn place(&self, session: u64) -> Place {
+        match &self.0 {
+            Repr::Slot(slot) if slot.connection().id() == session => Place::Here(slot.key(), slot.path.clone()),
+            Repr::Shared(slot) if slot.connection().id() == session => Place::Here(slot.key(), slot.path.clone()),
+            Repr::Slot(_) | Repr::Broken(_) => Place::Elsewhere(None),
+            Repr::Shared(slot) => Place::Elsewhere(Some(Arc::as_ptr(slot) as usize)),
+            Repr::Local(local) => Place::Elsewhere(Some(Arc::as_ptr(local.target()).cast::<()>() as usize)),
+            Repr::LocalCall(local) if local.path.is_empty() => Place::Elsewhere(Some(local.identity())),
+            Repr::LocalCall(_) => Place::Elsewhere(None),
+        }
+    }
+
+    /// Whether both refer to the same target, as far as can be told from here.
+    pub(crate) fn same_target(&self, other: &Self) -> bool {
+        let (this, other) = (self.resolved(), other.resolved());
+        match (&this.0, &other.0) {
+            (Repr::Local(a), Repr::Local(b)) => Arc::ptr_eq(a.target(), b.target()),
+            (Repr::LocalCall(a), Repr::LocalCall(b)) => a.identity() == b.identity() && a.path == b.path,
+            (Repr::Slot(a), Repr::Slot(b)) => a.same(b),
+            (Repr::Slot(a), Repr::Shared(b)) | (Repr::Shared(b), Repr::Slot(a)) => a.same(b),
+            (Repr::Shared(a), Repr::Shared(b)) => a.same(b),
+            _ => false,
+        }
+    }
+
+    /// What a promise turned out to be, if that is known.
+    fn resolved(&self) -> Self {
+        match &self.0 {
+            Repr::LocalCall(local) => local.settled_target().unwrap_or_else(|| self.clone()),
+            _ => self.clone(),
+        }
+    }
+
+    /// Makes a call whose arguments are encoded, and whose reply goes to its sink.
+    pub(crate) fn send(&self, parked: Parked) {
+        match &self.0 {
+            Repr::Broken(error) => parked.sink.fail(error.upstream()),
+            Repr::LocalCall(local) => local.call(parked),
+            Repr::Slot(slot) => slot.forward(parked),
+            Repr::Shared(slot) => slot.forward(parked),
+            Repr::Local(_) if !parked.encoded.promises.is_empty() => Gather::start(self.clone(), parked),
+            Repr::Local(local) => match local.target().find(parked.method) {
+                Err(error) => parked.sink.fail(error),
+                Ok(found) => {
+                    let Parked { mut encoded, sink, .. } = parked;
+                    let args = OwnedArgs::Wire {
+                        body: encoded.to_bytes(),
+                        present: found.present,
+                        caps: std::mem::take(&mut encoded.caps),
+                        filled: std::mem::take(&mut encoded.filled),
+                    };
+                    crate::pool::give(encoded);
+                    push(local, Entry { found, args, sink });
+                }
+            },
+        }
+    }
+
+    /// The connection that this is a reference over.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        match &self.0 {
+            Repr::Slot(slot) => Some(slot.connection()),
+            Repr::Shared(slot) => Some(slot.connection()),
+            _ => None,
+        }
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Repr::Slot(slot) => Repr::Shared(Arc::new(slot.part(slot.path.clone()))),
+            Repr::Shared(slot) => Repr::Shared(Arc::clone(slot)),
+            Repr::Local(local) => Repr::Local(Arc::clone(local)),
+            Repr::LocalCall(local) => Repr::LocalCall(local.part(local.path.clone())),
+            Repr::Broken(error) => Repr::Broken(error.clone()),
+        })
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Slot(slot) => slot.fmt(f),
+            Repr::Shared(slot) => slot.fmt(f),
+            Repr::Local(local) => local.fmt(f),
+            Repr::LocalCall(local) => local.fmt(f),
+            Repr::Broken(error) => write!(f, "broken: {error}"),
+        }
+    }
+}

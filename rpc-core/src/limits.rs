@@ -1,0 +1,75 @@
+//! Every limit: its name, its default and the reason for it.
+//!
+//! A limit that the peer was told in the handshake is enforced by ending the session; a limit that it was not
+//! told, by refusing the one call.
+
+/// What one side of a connection allows the other, and itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Longest frame, in bytes. Default 32 MiB (row 240). Told to the peer.
+    pub frame_bytes: usize,
+    /// Bytes of calls that the peer may have sent and we have not started; every call costs its length and 64.
+    /// Default 64 MiB: an honest burst waits at the caller, a hostile one ends the session. Told to the peer.
+    pub window_bytes: usize,
+    /// Longest path of a pipelined call, in steps. Default 64 (row 241).
+    pub path_steps: usize,
+    /// Capabilities in one message. Default 1,024.
+    pub caps_per_message: usize,
+    /// Targets that the peer may hold of us. Default 1,048,576: under 100 bytes each.
+    pub exports: usize,
+    /// Targets of the peer that we hold. Default 1,048,576.
+    pub imports: usize,
+    /// Methods that run and have not returned before deliveries stop. Default 4,096.
+    pub running_calls: usize,
+    /// Bytes of calls that wait for an answer or an argument to settle. Default 32 MiB, half the window: more
+    /// would keep out the call that frees them.
+    pub parked_bytes: usize,
+    /// Bytes of answers that are kept because the peer still holds their promises. Default 64 MiB.
+    pub answer_bytes: usize,
+    /// Bytes of answers written and not taken by the transport before deliveries stop. Default 16 MiB.
+    pub unsent_answer_bytes: usize,
+    /// Bytes of answers not taken by the transport at which the session ends. Default 128 MiB.
+    pub unsent_answer_bytes_hard: usize,
+    /// Bytes of calls in the waiting line of a caller that outruns its peer. Default 64 MiB.
+    pub line_bytes: usize,
+    /// Calls that wait in line or for their answer. Default 65,536.
+    pub calls_in_flight: usize,
+    /// Bytes of settled results that nobody has read. Default 64 MiB.
+    pub unread_result_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            frame_bytes: 32 * MIB,
+            window_bytes: 64 * MIB,
+            path_steps: 64,
+            caps_per_message: 1024,
+            exports: MIB,
+            imports: MIB,
+            running_calls: 4096,
+            parked_bytes: 32 * MIB,
+            answer_bytes: 64 * MIB,
+            unsent_answer_bytes: 16 * MIB,
+            unsent_answer_bytes_hard: 128 * MIB,
+            line_bytes: 64 * MIB,
+            calls_in_flight: 65_536,
+            unread_result_bytes: 64 * MIB,
+        }
+    }
+}
+
+/// The window that a caller may use before the peer's greeting has told the real one, in bytes.
+pub(crate) const INITIAL_WINDOW: usize = 64 * 1024;
+/// What a call costs of the window beside its length, in bytes: its entry in the callee's tables.
+pub(crate) const CALL_COST: usize = 64;
+/// Calls go to the waiting line once this many bytes wait to be written.
+pub(crate) const LINE_FROM: usize = 1024 * 1024;
+/// The waiting line is served again below this many unwritten bytes.
+pub(crate) const LINE_UNTIL: usize = 256 * 1024;
+/// Frames handled in one turn of the driver before it tries to write and lets others run.
+pub(crate) const TURN_FRAMES: usize = 128;
+/// Bytes of new output after which a turn of the driver ends.
+pub(crate) const TURN_OUTPUT: usize = 64 * 1024;

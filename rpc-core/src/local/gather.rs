@@ -1,0 +1,81 @@
+//! [`Gather`]: a call that is made when the promises among its arguments have settled (R3a).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::Parked;
+use super::slot::Subscriber;
+use crate::codec::{Capability, FilledArg};
+use crate::error::Error;
+use crate::handle::{Handle, Repr};
+
+/// A call that waits for its arguments, where its target cannot do the waiting: the promises are not calls on
+/// the target's own connection.
+pub(crate) struct Gather {
+    state: Mutex<State>,
+}
+
+struct State {
+    missing: usize,
+    job: Option<(Handle, Parked)>,
+    /// The promises, which must not be given up before they have settled.
+    held: Vec<Handle>,
+}
+
+impl Gather {
+    /// Makes the call on `target` as soon as its promised arguments are there.
+    pub(crate) fn start(target: Handle, mut parked: Parked) {
+        let promises = std::mem::take(&mut parked.encoded.promises);
+        let held = promises.iter().map(|promise| promise.handle.clone()).collect();
+        let state = State { missing: promises.len(), job: Some((target, parked)), held };
+        let gather = Arc::new(Self { state: Mutex::new(state) });
+        for promise in promises {
+            match &promise.handle.0 {
+                Repr::LocalCall(local) => {
+                    let path = local.path.clone();
+                    local.subscribe(Subscriber::Arg(Arc::clone(&gather), promise.param, path));
+                }
+                Repr::Slot(slot) => slot.subscribe(Arc::clone(&gather), promise.param),
+                Repr::Shared(slot) => slot.subscribe(Arc::clone(&gather), promise.param),
+                Repr::Broken(error) => gather.fill(promise.param, Err(error.upstream())),
+                Repr::Local(_) => {
+                    let error = Error::new(crate::error::ErrorKind::Unsupported, "a stub is not a promise");
+                    gather.fill(promise.param, Err(error));
+                }
+            }
+        }
+    }
+
+    /// One promise has settled.
+    pub(crate) fn fill(&self, param: u8, value: Result<(Bytes, Vec<Capability>), Error>) {
+        let (job, held, failed) = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let failed = match value {
+                Ok((body, caps)) => {
+                    state.missing -= 1;
+                    if let Some((_, parked)) = &mut state.job {
+                        parked.encoded.filled.push(FilledArg { param, body, caps });
+                    }
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            if failed.is_none() && state.missing > 0 {
+                return;
+            }
+            (state.job.take(), std::mem::take(&mut state.held), failed)
+        };
+        drop(held);
+        match (job, failed) {
+            (Some((_, parked)), Some(error)) => parked.sink.fail(error),
+            (Some((target, mut parked)), None) => {
+                if !parked.sink.is_cancelled() {
+                    parked.encoded.filled.sort_by_key(|filled| filled.param);
+                    target.send(parked);
+                }
+            }
+            (None, _) => {}
+        }
+    }
+}

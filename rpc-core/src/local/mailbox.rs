@@ -1,0 +1,131 @@
+//! The calls of this process that wait for a target, in the order in which they were made (R9).
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{LocalRef, LocalSlot};
+use crate::dispatch::{Found, OwnedArgs, run_owned};
+use crate::sink::Sink;
+use crate::spawn::spawn;
+
+/// Calls run in one go by the task that serves a mailbox, before it lets others run.
+const TURN: usize = 128;
+
+/// A call that waits for its target.
+pub(crate) struct Entry {
+    pub(crate) found: Found,
+    pub(crate) args: OwnedArgs,
+    pub(crate) sink: Sink,
+}
+
+/// Calls that wait for a target.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: VecDeque<Entry>,
+    /// Whether somebody runs entries now.
+    running: bool,
+    /// Whether a task will run what nobody awaits.
+    scheduled: bool,
+}
+
+thread_local! {
+    /// Whether this thread runs a mailbox: a method that awaits another target then waits for that target's own
+    /// runner, so that the stack does not grow with the length of a chain.
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Mailbox {
+    /// The task that serves the mailbox ends if nothing waits: the next call schedules another.
+    fn rest(&self) -> bool {
+        let mut state = self.lock();
+        state.scheduled = !state.entries.is_empty();
+        !state.scheduled
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts a call into the mailbox of its target.
+pub(crate) fn push(local: &Arc<LocalRef>, entry: Entry) {
+    let schedule = {
+        let mut state = local.target().mailbox().lock();
+        state.entries.push_back(entry);
+        !std::mem::replace(&mut state.scheduled, true)
+    };
+    if schedule {
+        schedule_run(Arc::clone(local));
+    }
+}
+
+fn schedule_run(local: Arc<LocalRef>) {
+    spawn(Box::pin(async move {
+        loop {
+            run(&local, TURN, || false);
+            if local.target().mailbox().rest() {
+                return;
+            }
+            yield_now().await;
+        }
+    }));
+}
+
+/// Runs calls from the head of the queue, in the awaiting call's own poll, up to and with its own.
+pub(crate) fn run_until_settled(local: &Arc<LocalRef>, slot: &LocalSlot) {
+    if !RUNNING.get() {
+        run(local, TURN, || slot.is_settled());
+    }
+}
+
+fn run(local: &Arc<LocalRef>, most: usize, enough: impl Fn() -> bool) {
+    /// Gives the turn back also if something panics.
+    struct Turn<'a>(&'a Mailbox, bool);
+    impl Drop for Turn<'_> {
+        fn drop(&mut self) {
+            RUNNING.set(self.1);
+            self.0.lock().running = false;
+        }
+    }
+    let mailbox = local.target().mailbox();
+    let mut next = {
+        let mut state = mailbox.lock();
+        if state.running {
+            return;
+        }
+        let Some(first) = state.entries.pop_front() else { return };
+        state.running = true;
+        Some(first)
+    };
+    let turn = Turn(mailbox, RUNNING.replace(true));
+    for _ in 0..most {
+        let Some(entry) = next.take() else { break };
+        run_owned(Arc::clone(local.target()), entry.found, entry.args, entry.sink);
+        if enough() {
+            break;
+        }
+        next = mailbox.lock().entries.pop_front();
+    }
+    if let Some(entry) = next {
+        mailbox.lock().entries.push_front(entry);
+    }
+    drop(turn);
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}

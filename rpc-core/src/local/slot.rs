@@ -1,0 +1,377 @@
+//! [`LocalSlot`]: the result of a call of this process that may not be here yet.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::mailbox::run_until_settled;
+use super::{Gather, LocalRef};
+use crate::codec::{Capability, Encoded};
+use crate::dispatch::encode;
+use crate::error::{Error, ErrorKind};
+use crate::handle::Handle;
+use crate::interface::{MethodId, MethodInfo};
+use crate::outcome::{Outcome, Reply, Status};
+use crate::sink::{Running, Sink};
+use crate::value::RpcReturn;
+use crate::wire::Path;
+
+/// The result of a call of this process, or a stub that is promised to it.
+pub(crate) struct LocalSlot {
+    state: Mutex<State>,
+    info: Option<&'static MethodInfo>,
+    /// The target, when awaiting the call may run it.
+    target: Option<Arc<LocalRef>>,
+}
+
+struct State {
+    outcome: Local,
+    waker: Option<Waker>,
+    subscribers: VecDeque<Subscriber>,
+    /// Whether somebody hands the outcome to the subscribers: later ones queue behind.
+    flushing: bool,
+    running: Option<Running>,
+    handles: usize,
+    cancelled: bool,
+    detached: bool,
+}
+
+enum Local {
+    Unsettled,
+    /// A `Result<Value, User>` of the method, and how to encode it.
+    Typed(Box<dyn Any + Send>, fn(Box<dyn Any + Send>, &'static MethodInfo) -> Outcome<Capability>),
+    Kept(Outcome<Capability>),
+    Taken,
+}
+
+/// What waits for an outcome beside the promise itself.
+pub(crate) enum Subscriber {
+    /// A call on a part of it.
+    Call(Path, Parked),
+    /// A call that has a part of it as an argument.
+    Arg(Arc<Gather>, u8, Path),
+}
+
+/// A call that waits for its target.
+pub(crate) struct Parked {
+    pub(crate) method: MethodId,
+    pub(crate) info: Option<&'static MethodInfo>,
+    pub(crate) encoded: Encoded,
+    pub(crate) sink: Sink,
+}
+
+/// One of the handles on a slot: the promise, a part of it, or a promised stub.
+pub(crate) struct LocalHandle {
+    slot: Arc<LocalSlot>,
+    pub(crate) path: Path,
+}
+
+/// What a poll found.
+pub(crate) enum LocalPolled {
+    /// A `Result<Value, User>`, as the method returned it.
+    Typed(Box<dyn Any + Send>),
+    Kept(Outcome<Capability>),
+}
+
+impl std::fmt::Debug for LocalSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.info.map_or("LocalSlot", |info| info.name))
+    }
+}
+
+impl std::fmt::Debug for LocalHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.slot.fmt(f)
+    }
+}
+
+impl LocalSlot {
+    /// A slot with one handle.
+    pub(crate) fn new(info: Option<&'static MethodInfo>, target: Option<Arc<LocalRef>>) -> (Arc<Self>, LocalHandle) {
+        let state = State {
+            outcome: Local::Unsettled,
+            waker: None,
+            subscribers: VecDeque::new(),
+            flushing: false,
+            running: None,
+            handles: 1,
+            cancelled: false,
+            detached: false,
+        };
+        let slot = Arc::new(Self { state: Mutex::new(state), info, target });
+        let handle = LocalHandle { slot: Arc::clone(&slot), path: Path::EMPTY };
+        (slot, handle)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        !matches!(self.lock().outcome, Local::Unsettled)
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    /// The method returned.
+    pub(crate) fn settle_typed<R: RpcReturn>(self: &Arc<Self>, result: Result<R::Value, R::User>) {
+        fn encode_boxed<R: RpcReturn>(
+            typed: Box<dyn Any + Send>,
+            info: &'static MethodInfo,
+        ) -> Outcome<Capability> {
+            match typed.downcast::<Result<R::Value, R::User>>() {
+                Ok(result) => {
+                    let mut reply = Reply::from_pool();
+                    encode::<R>(&mut reply, *result, info);
+                    reply.into_outcome()
+                }
+                Err(_) => Outcome::Failed(Error::new(ErrorKind::Internal, "a result changed its type")),
+            }
+        }
+        self.settle(Local::Typed(Box::new(result), encode_boxed::<R>));
+    }
+
+    /// A reply came as bytes.
+    pub(crate) fn settle_reply(self: &Arc<Self>, reply: Reply) {
+        if !matches!(reply.status, Status::Delivered) {
+            self.settle_outcome(reply.into_outcome());
+        }
+    }
+
+    pub(crate) fn settle_outcome(self: &Arc<Self>, outcome: Outcome<Capability>) {
+        self.settle(Local::Kept(outcome));
+    }
+
+    fn settle(self: &Arc<Self>, outcome: Local) {
+        let (waker, running, flush, left) = {
+            let mut state = self.lock();
+            if !matches!(state.outcome, Local::Unsettled) {
+                drop(state);
+                drop(outcome);
+                return;
+            }
+            state.outcome = outcome;
+            let flush = !state.subscribers.is_empty() && !state.flushing;
+            state.flushing |= flush;
+            let unread = state.handles == 0 && !flush;
+            let left = unread.then(|| std::mem::replace(&mut state.outcome, Local::Taken));
+            (state.waker.take(), state.running.take(), flush, left)
+        };
+        drop((running, left));
+        if flush {
+            self.flush();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Hands the outcome to the subscribers in order. New ones queue behind until there are none.
+    fn flush(self: &Arc<Self>) {
+        let outcome = self.kept();
+        loop {
+            let subscriber = {
+                let mut state = self.lock();
+                match state.subscribers.pop_front() {
+                    Some(subscriber) => subscriber,
+                    None => {
+                        state.flushing = false;
+                        return;
+                    }
+                }
+            };
+            serve(&outcome, subscriber);
+        }
+    }
+
+    /// The outcome as bytes, which can be shared.
+    fn kept(&self) -> Outcome<Capability> {
+        let typed = {
+            let mut state = self.lock();
+            match std::mem::replace(&mut state.outcome, Local::Taken) {
+                Local::Typed(typed, encode) => (typed, encode),
+                Local::Kept(outcome) => {
+                    let copy = outcome.clone_with(Clone::clone);
+                    state.outcome = Local::Kept(outcome);
+                    return copy;
+                }
+                other => {
+                    state.outcome = other;
+                    return Outcome::Failed(Error::new(ErrorKind::Disposed, "the result was taken already"));
+                }
+            }
+        };
+        let outcome = match self.info {
+            Some(info) => typed.1(typed.0, info),
+            None => Outcome::Failed(Error::new(ErrorKind::Internal, "a typed result of an unknown method")),
+        };
+        self.lock().outcome = Local::Kept(outcome.clone_with(Clone::clone));
+        outcome
+    }
+
+    pub(crate) fn set_running(&self, running: Running) {
+        let refused = {
+            let mut state = self.lock();
+            if state.cancelled || !matches!(state.outcome, Local::Unsettled) {
+                Some(running)
+            } else {
+                state.running.replace(running)
+            }
+        };
+        if let Some(running) = refused {
+            if self.is_cancelled() {
+                running.cancel();
+            }
+        }
+    }
+}
+
+/// Hands an outcome to one subscriber.
+fn serve(outcome: &Outcome<Capability>, subscriber: Subscriber) {
+    match subscriber {
+        Subscriber::Call(path, parked) => {
+            if parked.sink.is_cancelled() {
+                return;
+            }
+            match outcome.target_at(&path) {
+                Ok(capability) => capability.handle.send(parked),
+                Err(error) => parked.sink.fail(error),
+            }
+        }
+        Subscriber::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
+    }
+}
+
+thread_local! {
+    /// Calls that completed inside their own poll, so that a loop of them lets others run at times.
+    static COMPLETED: Cell<u32> = const { Cell::new(0) };
+}
+
+impl LocalHandle {
+    /// A handle on a part of what this is a handle on.
+    pub(crate) fn part(&self, path: Path) -> Self {
+        self.slot.lock().handles += 1;
+        Self { slot: Arc::clone(&self.slot), path }
+    }
+
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.slot) as usize
+    }
+
+    pub(crate) fn detach(&self) {
+        self.slot.lock().detached = true;
+    }
+
+    /// Asks for the outcome, running the call right here if it waits in its target's mailbox.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<LocalPolled> {
+        if let Some(polled) = self.take() {
+            return Poll::Ready(polled);
+        }
+        if let Some(target) = &self.slot.target {
+            run_until_settled(target, &self.slot);
+            if let Some(polled) = self.take() {
+                let completed = COMPLETED.get().wrapping_add(1);
+                COMPLETED.set(completed);
+                if completed % 64 != 0 {
+                    return Poll::Ready(polled);
+                }
+                self.put_back(polled);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        let waker = cx.waker().clone();
+        let old = {
+            let mut state = self.slot.lock();
+            if matches!(state.outcome, Local::Unsettled) { state.waker.replace(waker) } else { Some(waker) }
+        };
+        drop(old);
+        match self.take() {
+            Some(polled) => Poll::Ready(polled),
+            None => Poll::Pending,
+        }
+    }
+
+    fn put_back(&self, polled: LocalPolled) {
+        let mut state = self.slot.lock();
+        if let LocalPolled::Kept(outcome) = polled {
+            state.outcome = Local::Kept(outcome);
+        } else if let LocalPolled::Typed(typed) = polled {
+            state.outcome = Local::Typed(typed, |_, _| {
+                Outcome::Failed(Error::new(ErrorKind::Internal, "a result that was polled is passed on"))
+            });
+        }
+    }
+
+    /// The outcome, if it is here: moved out for a sole handle, else a copy.
+    fn take(&self) -> Option<LocalPolled> {
+        let mut state = self.slot.lock();
+        match &state.outcome {
+            Local::Unsettled => return None,
+            Local::Taken => {
+                let error = Error::new(ErrorKind::Disposed, "the result was taken already");
+                return Some(LocalPolled::Kept(Outcome::Failed(error)));
+            }
+            Local::Typed(..) | Local::Kept(_) => {}
+        }
+        if state.handles == 1 && self.path.is_empty() && !state.flushing {
+            return match std::mem::replace(&mut state.outcome, Local::Taken) {
+                Local::Typed(typed, _) => Some(LocalPolled::Typed(typed)),
+                Local::Kept(outcome) => Some(LocalPolled::Kept(outcome)),
+                Local::Unsettled | Local::Taken => None,
+            };
+        }
+        drop(state);
+        Some(LocalPolled::Kept(self.slot.kept()))
+    }
+
+    /// Makes a call on what this is a handle on, now or when it is there.
+    pub(crate) fn call(&self, parked: Parked) {
+        self.subscribe(Subscriber::Call(self.path.clone(), parked));
+    }
+
+    pub(crate) fn subscribe(&self, subscriber: Subscriber) {
+        let now = {
+            let mut state = self.slot.lock();
+            if matches!(state.outcome, Local::Unsettled) || state.flushing {
+                state.subscribers.push_back(subscriber);
+                None
+            } else {
+                Some(subscriber)
+            }
+        };
+        if let Some(subscriber) = now {
+            serve(&self.slot.kept(), subscriber);
+        }
+    }
+
+    /// What this turned out to be, if that is known.
+    pub(crate) fn settled_target(&self) -> Option<Handle> {
+        if !self.slot.is_settled() || self.slot.lock().flushing {
+            return None;
+        }
+        self.slot.kept().target_at(&self.path).ok().map(|capability| capability.handle)
+    }
+}
+
+impl Drop for LocalHandle {
+    fn drop(&mut self) {
+        let (running, left) = {
+            let mut state = self.slot.lock();
+            state.handles -= 1;
+            if state.handles > 0 || state.detached || !state.subscribers.is_empty() || state.flushing {
+                return;
+            }
+            state.cancelled = matches!(state.outcome, Local::Unsettled);
+            (state.running.take(), std::mem::replace(&mut state.outcome, Local::Taken))
+        };
+        if let Some(running) = running {
+            running.cancel();
+        }
+        drop(left);
+    }
+}

@@ -1,0 +1,246 @@
+//! What came of a call: an answer kept as bytes, capabilities and schema, or a failure.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::codec::{Capability, Encoded, Span};
+use crate::error::{Error, ErrorKind};
+use crate::schema::Schema;
+use crate::wire::Path;
+
+/// Bodies up to this length stay in the slot that waits for them, without an allocation.
+const INLINE: usize = 30;
+
+/// The bytes of a value: short ones in place, long ones shared.
+#[derive(Clone)]
+pub(crate) enum Body {
+    Inline { len: u8, data: [u8; INLINE] },
+    Shared(Bytes),
+}
+
+impl Body {
+    pub(crate) const EMPTY: Self = Self::Inline { len: 0, data: [0; INLINE] };
+
+    /// Copies `bytes`, or shares them when they lie in `owner` and are long.
+    pub(crate) fn keep(bytes: &[u8], owner: Option<&Bytes>) -> Self {
+        if bytes.len() <= INLINE {
+            let mut data = [0; INLINE];
+            data[..bytes.len()].copy_from_slice(bytes);
+            return Self::Inline { len: bytes.len() as u8, data };
+        }
+        Self::Shared(match owner {
+            Some(owner) => owner.slice_ref(bytes),
+            None => Bytes::copy_from_slice(bytes),
+        })
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Inline { len, data } => &data[..usize::from(*len)],
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    /// What large payloads in it may share instead of being copied.
+    pub(crate) fn owner(&self) -> Option<&Bytes> {
+        match self {
+            Self::Inline { .. } => None,
+            Self::Shared(bytes) => Some(bytes),
+        }
+    }
+
+    pub(crate) fn to_bytes(&self, span: Span) -> Bytes {
+        match self {
+            Self::Inline { .. } => Bytes::copy_from_slice(self.as_slice().get(span).unwrap_or_default()),
+            Self::Shared(bytes) if span.end <= bytes.len() => bytes.slice(span),
+            Self::Shared(_) => Bytes::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.as_slice().len())
+    }
+}
+
+/// A value as it was encoded, once, when the method returned. `C` is what stands for a capability.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer<C> {
+    pub(crate) body: Body,
+    pub(crate) caps: Vec<C>,
+    /// How to walk the body, if the interface of the call is known here.
+    pub(crate) schema: Option<&'static Schema>,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome<C> {
+    /// The method returned a value.
+    Value(Answer<C>),
+    /// The method returned its own error; the text is that error in words, where it is known.
+    User(Answer<C>, String),
+    /// The call failed.
+    Failed(Error),
+}
+
+impl<C> Outcome<C> {
+    /// Length of the kept bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Value(answer) | Self::User(answer, _) => answer.body.as_slice().len(),
+            Self::Failed(_) => 0,
+        }
+    }
+
+    pub(crate) fn caps(&self) -> &[C] {
+        match self {
+            Self::Value(answer) | Self::User(answer, _) => &answer.caps,
+            Self::Failed(_) => &[],
+        }
+    }
+
+    /// The same outcome with every capability turned into something else.
+    pub(crate) fn map_caps<D>(self, map: impl FnMut(C) -> D) -> Outcome<D> {
+        let turn = |answer: Answer<C>, map: &mut dyn FnMut(C) -> D| Answer {
+            body: answer.body,
+            caps: answer.caps.into_iter().map(map).collect(),
+            schema: answer.schema,
+        };
+        let mut map = map;
+        match self {
+            Self::Value(answer) => Outcome::Value(turn(answer, &mut map)),
+            Self::User(answer, message) => Outcome::User(turn(answer, &mut map), message),
+            Self::Failed(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// A copy of the outcome, with a copy of every capability.
+    pub(crate) fn clone_with<D>(&self, copy: impl Fn(&C) -> D) -> Outcome<D> {
+        let turn = |answer: &Answer<C>| Answer {
+            body: answer.body.clone(),
+            caps: answer.caps.iter().map(&copy).collect(),
+            schema: answer.schema,
+        };
+        match self {
+            Self::Value(answer) => Outcome::Value(turn(answer)),
+            Self::User(answer, message) => Outcome::User(turn(answer), message.clone()),
+            Self::Failed(error) => Outcome::Failed(error.clone()),
+        }
+    }
+
+    /// Why calls that build on this one fail, if they do (r123).
+    pub(crate) fn upstream_error(&self) -> Option<Error> {
+        match self {
+            Self::Value(_) => None,
+            Self::User(answer, message) => {
+                let text = if message.is_empty() { "the method returned an error".to_owned() } else { message.clone() };
+                let user = answer.body.to_bytes(0..answer.body.as_slice().len());
+                Some(Error::upstream_user(text, user))
+            }
+            Self::Failed(error) => Some(error.upstream()),
+        }
+    }
+}
+
+impl Outcome<Capability> {
+    fn value(&self) -> Result<&Answer<Capability>, Error> {
+        match self {
+            Self::Value(answer) => Ok(answer),
+            other => Err(other
+                .upstream_error()
+                .unwrap_or_else(|| Error::new(ErrorKind::Disposed, "the call that this builds on is gone"))),
+        }
+    }
+
+    /// The capability at `path`, to call it (R7b).
+    pub(crate) fn target_at(&self, path: &Path) -> Result<Capability, Error> {
+        let answer = self.value()?;
+        let index = answer.schema()?.project_cap(answer.body.as_slice(), path.steps())?;
+        answer.caps.get(index as usize).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::BadPath, "the result does not have the capability that it names")
+        })
+    }
+
+    /// The value at `path`, as an argument: a valid encoding of its own, with the capabilities of the whole.
+    pub(crate) fn arg_at(&self, path: &Path) -> Result<(Bytes, Vec<Capability>), Error> {
+        let answer = self.value()?;
+        let span = answer.span(path)?;
+        Ok((answer.body.to_bytes(span), answer.caps.clone()))
+    }
+}
+
+impl<C> Answer<C> {
+    pub(crate) fn schema(&self) -> Result<&'static Schema, Error> {
+        self.schema.ok_or_else(|| Error::new(ErrorKind::Unsupported, "the result has no known interface"))
+    }
+
+    /// Where the value at `path` stands in the body.
+    pub(crate) fn span(&self, path: &Path) -> Result<Span, Error> {
+        if path.is_empty() {
+            return Ok(0..self.body.as_slice().len());
+        }
+        self.schema()?.project_value(self.body.as_slice(), path.steps())
+    }
+}
+
+/// How a method ended, with what it encoded. Made outside every lock, taken apart by the session.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: Status,
+    pub(crate) encoded: Encoded,
+    pub(crate) schema: Option<&'static Schema>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Status {
+    /// The result was handed over as a typed value: there is nothing to send.
+    Delivered,
+    /// `encoded` is the result.
+    Value,
+    /// `encoded` is the method's own error, which in words is this.
+    User(String),
+    /// The call failed.
+    Failed(Error),
+}
+
+impl Reply {
+    pub(crate) fn delivered() -> Self {
+        Self { status: Status::Delivered, encoded: Encoded::default(), schema: None }
+    }
+
+    /// An empty reply that says nothing yet, with memory that was used before.
+    pub(crate) fn from_pool() -> Self {
+        Self { status: Status::Delivered, encoded: crate::pool::take(), schema: None }
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        Self { status: Status::Failed(error), encoded: Encoded::default(), schema: None }
+    }
+
+    /// Turns it into what is kept.
+    pub(crate) fn into_outcome(self) -> Outcome<Capability> {
+        let (mut encoded, schema) = (self.encoded, self.schema);
+        match self.status {
+            Status::Delivered => Outcome::Failed(Error::new(
+                ErrorKind::Internal,
+                "a typed result was asked for as bytes",
+            )),
+            Status::Failed(error) => Outcome::Failed(error),
+            Status::Value => Outcome::Value(keep(&mut encoded, schema)),
+            Status::User(message) => Outcome::User(keep(&mut encoded, schema), message),
+        }
+    }
+}
+
+fn keep(encoded: &mut Encoded, schema: Option<&'static Schema>) -> Answer<Capability> {
+    let caps = std::mem::take(&mut encoded.caps);
+    let body = if encoded.splices.is_empty() {
+        Body::keep(&encoded.bytes, None)
+    } else {
+        Body::Shared(encoded.to_bytes())
+    };
+    crate::pool::give(std::mem::take(encoded));
+    Answer { body, caps, schema }
+}

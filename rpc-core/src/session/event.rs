@@ -1,0 +1,108 @@
+//! What goes in and out of a session beside bytes.
+
+use bytes::Bytes;
+
+use super::SlotKey;
+use crate::codec::{Capability, Encoded, Span};
+use crate::error::Error;
+use crate::wire::Path;
+
+/// What a session stores for others and never looks into.
+pub(crate) trait Parts: Sized + 'static {
+    /// What waits for a call of ours.
+    type Waiter: Default;
+    /// Whether nothing waits.
+    fn is_empty(waiter: &Self::Waiter) -> bool;
+    /// How to cancel a method that runs for the peer.
+    type Running;
+    /// What waits for an answer of ours.
+    type Watcher;
+}
+
+/// Where a capability lives, seen from a session: see [`Handle::place`](crate::handle::Handle::place).
+pub(crate) enum Place {
+    /// It is an import of this session, or a part of a result that this session waits for.
+    Here(SlotKey, Path),
+    /// It lives elsewhere; equal numbers mean the same object.
+    Elsewhere(Option<usize>),
+}
+
+/// A capability that came in a message.
+#[derive(Debug)]
+pub(crate) enum Cap {
+    /// Hosted by the peer; counts as one handle on the slot.
+    Import(SlotKey),
+    /// Hosted by this side.
+    Hosted(Capability),
+    /// Hosted by this side, but calls go on by way of the promise it was reached through, so that they do not
+    /// overtake earlier ones (R4).
+    Route(Path),
+    /// A part of our own answer to the call of this id, which has not settled; counts as one hold on it.
+    Pending(i64, Path),
+    /// A part of our own answer that failed or has no such part.
+    Broken(Error),
+}
+
+impl Cap {
+    /// A copy; what it counts as is up to the session.
+    pub(crate) fn duplicate(&self) -> Self {
+        match self {
+            Self::Import(key) => Self::Import(*key),
+            Self::Hosted(capability) => Self::Hosted(capability.clone()),
+            Self::Route(path) => Self::Route(path.clone()),
+            Self::Pending(id, path) => Self::Pending(*id, path.clone()),
+            Self::Broken(error) => Self::Broken(error.clone()),
+        }
+    }
+}
+
+/// A call that came in and can be run.
+pub(crate) struct Incoming {
+    pub(crate) id: i64,
+    pub(crate) flags: u8,
+    pub(crate) target: Capability,
+    pub(crate) method: u64,
+    pub(crate) caps: Vec<Cap>,
+    pub(crate) filled: Vec<Filled>,
+    pub(crate) body: IncomingBody,
+    /// Bytes of the window that it takes until it starts.
+    pub(crate) cost: usize,
+}
+
+/// An argument of an incoming call that stands beside the others.
+pub(crate) struct Filled {
+    pub(crate) param: u8,
+    pub(crate) body: Bytes,
+    pub(crate) caps: Vec<Cap>,
+}
+
+/// Where the arguments of an incoming call are.
+#[derive(Debug)]
+pub(crate) enum IncomingBody {
+    /// Still in the frame that is being handled.
+    Frame(Span),
+    /// Kept.
+    Kept(Bytes),
+}
+
+/// What must happen outside the lock.
+pub(crate) enum Event<P: Parts> {
+    /// A call of ours settled.
+    Settled(P::Waiter, SlotKey),
+    /// A method of ours shall stop: nobody wants its result.
+    Cancelled(P::Running),
+    /// An answer that was watched settled.
+    Watched(P::Watcher, Result<Capability, Error>),
+    /// Something of a user's is to be dropped.
+    Retired(Retired<P>),
+}
+
+/// What left the tables. It is only ever dropped, outside the lock.
+#[allow(dead_code, reason = "the fields are there to be dropped later")]
+pub(crate) enum Retired<P: Parts> {
+    Target(Capability),
+    Waiter(P::Waiter),
+    Running(P::Running),
+    Encoded(Encoded),
+    Bytes(Bytes),
+}

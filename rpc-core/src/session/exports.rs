@@ -1,0 +1,123 @@
+//! [`Exports`]: what the peer may call of us, by negative id.
+
+use std::collections::HashMap;
+
+use super::{Event, Parts, Place, Session, event::Retired};
+use crate::codec::Capability;
+use crate::error::{Error, ErrorKind};
+use crate::wire::WireCap;
+
+/// The table of exports. A target has one id as long as the peer holds it, and a count of how often the id was
+/// sent, so that a release that crosses another introduction does no harm (R1e).
+#[derive(Default)]
+pub(crate) struct Exports {
+    main: Option<Capability>,
+    by_id: HashMap<i64, Export>,
+    by_identity: HashMap<usize, i64>,
+    last: i64,
+}
+
+struct Export {
+    target: Capability,
+    identity: Option<usize>,
+    introduced: u64,
+}
+
+impl Exports {
+    pub(crate) fn new(main: Option<Capability>) -> Self {
+        Self { main, ..Self::default() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// What the peer means by this id, which is 0 or negative. `None`: it was never given or is gone.
+    pub(crate) fn get(&self, id: i64) -> Option<&Capability> {
+        if id == 0 { self.main.as_ref() } else { self.by_id.get(&id).map(|export| &export.target) }
+    }
+
+    fn introduce(&mut self, target: &Capability, identity: Option<usize>) -> i64 {
+        if let Some(id) = identity.and_then(|identity| self.by_identity.get(&identity)) {
+            if let Some(export) = self.by_id.get_mut(id) {
+                export.introduced += 1;
+                return *id;
+            }
+        }
+        self.last -= 1;
+        if let Some(identity) = identity {
+            self.by_identity.insert(identity, self.last);
+        }
+        self.by_id.insert(self.last, Export { target: target.clone(), identity, introduced: 1 });
+        self.last
+    }
+
+    /// The peer gives up `count` introductions of `id`. The target comes back when none are left.
+    fn release(&mut self, id: i64, count: u64) -> Result<Option<Capability>, String> {
+        let Some(export) = self.by_id.get_mut(&id) else {
+            return Err(format!("released the export {id}, which it does not hold"));
+        };
+        if count > export.introduced {
+            return Err(format!("released the export {id} {count} times; it was sent {} times", export.introduced));
+        }
+        export.introduced -= count;
+        if export.introduced > 0 {
+            return Ok(None);
+        }
+        let export = self.by_id.remove(&id);
+        Ok(export.map(|export| {
+            if let Some(identity) = export.identity {
+                self.by_identity.remove(&identity);
+            }
+            export.target
+        }))
+    }
+
+    pub(crate) fn drain(&mut self) -> Vec<Capability> {
+        self.by_identity.clear();
+        let main = self.main.take();
+        std::mem::take(&mut self.by_id).into_values().map(|export| export.target).chain(main).collect()
+    }
+}
+
+impl<P: Parts> Session<P> {
+    /// How many more targets may be exported.
+    pub(crate) fn check_export_room(&self, more: usize) -> Result<(), Error> {
+        let actual = self.exports.len() + more;
+        if more > 0 && actual > self.limits.exports {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("the peer would hold {actual} targets; the limit `exports` is {}", self.limits.exports),
+            ));
+        }
+        if more > self.limits.caps_per_message {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("a message has {more} capabilities; the limit `caps_per_message` is {}", self.limits.caps_per_message),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What to write for a capability, introducing it if it is hosted here.
+    pub(crate) fn describe(&mut self, target: &Capability) -> WireCap {
+        match target.handle.place(self.id) {
+            Place::Here(key, path) => match self.reference(key, &path) {
+                Some(cap) => cap,
+                None => WireCap::Export(self.exports.introduce(target, None)),
+            },
+            Place::Elsewhere(identity) => WireCap::Export(self.exports.introduce(target, identity)),
+        }
+    }
+
+    /// The peer released an export.
+    pub(crate) fn handle_release(&mut self, id: i64, count: u64) -> Result<(), String> {
+        if id >= 0 {
+            return Err(format!("released the id {id}, which is no export"));
+        }
+        if let Some(target) = self.exports.release(id, count)? {
+            self.events.push(Event::Retired(Retired::Target(target)));
+        }
+        Ok(())
+    }
+}

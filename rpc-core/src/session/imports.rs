@@ -1,0 +1,583 @@
+//! What the peer lets us call: results of our calls, and capabilities that it sent.
+//!
+//! ```text
+//!            call, no room             room
+//!   (new) ───────────────► Lined ───────────────► Waiting ──answer──► Settled ──last handle──► (gone)
+//!     │                                              ▲                                            ▲
+//!     └─────────────────── call ─────────────────────┘      last handle: finish, run or cancel ───┘
+//!     └─── a capability in a message ──► Capability ──last handle: release──► (gone)
+//! ```
+
+use super::event::Retired;
+use super::{Cap, Event, Lined, Parts, Session, SlotKey};
+use crate::codec::{Capability, Encoded};
+use crate::error::{Error, ErrorKind};
+use crate::limits::CALL_COST;
+use crate::outcome::Outcome;
+use crate::schema::Schema;
+use crate::wire::{CallFrame, Mark, Path, WireCap, flag};
+
+/// One slot of the import table.
+pub(crate) struct Import<P: Parts> {
+    /// Handles of this side on the slot. It goes with the last.
+    handles: u32,
+    waiter: P::Waiter,
+    /// How to walk the result, if the interface of the call is known.
+    schema: Option<&'static Schema>,
+    /// Nobody holds it any more, but it is to be sent when its turn in the line comes.
+    abandoned: bool,
+    state: State,
+}
+
+enum State {
+    /// In the waiting line, without an id.
+    Lined { detached: bool },
+    /// Sent and not answered.
+    Waiting(Waiting),
+    /// Answered. With `forget` the callee has kept nothing.
+    Settled { id: i64, forget: bool, outcome: Outcome<Cap> },
+    /// Held by the peer for us; `introduced` times it was sent.
+    Capability { id: i64, introduced: u64 },
+}
+
+struct Waiting {
+    id: i64,
+    /// Where the call's flags stand.
+    mark: Mark,
+    /// Whether the callee will answer without being asked.
+    send: bool,
+    forget: bool,
+    polled: bool,
+    /// Whether a frame refers to it.
+    referenced: bool,
+    detached: bool,
+    /// The paths through which calls went, see [`Cap::Route`].
+    piped: Vec<Path>,
+}
+
+/// What became of a call.
+pub(crate) enum Called {
+    /// It is on its way, or in the line; here is the slot of its result, with one handle.
+    Sent(SlotKey),
+    /// Its target turned out to be on this side: call it there.
+    Local(Capability),
+}
+
+/// What a poll found.
+pub(crate) enum Polled {
+    Pending,
+    /// The outcome. With `removed`, the slot is gone and its handle must not be released.
+    Settled { outcome: Outcome<Cap>, schema: Option<&'static Schema>, removed: bool },
+}
+
+enum Route {
+    Wire(i64, Path),
+    Local(Capability),
+    Lined,
+}
+
+impl<P: Parts> Session<P> {
+    /// The slot of the peer's main object, with one handle.
+    pub(crate) fn import_main(&mut self) -> SlotKey {
+        self.import_capability(0)
+    }
+
+    /// Makes a call on what `target` and `path` lead to. Its arguments are in `encoded`, which is left as it is
+    /// unless the call has to wait in line.
+    pub(crate) fn call(
+        &mut self,
+        (target, path): (SlotKey, &Path),
+        method: u64,
+        encoded: &mut Encoded,
+        schema: Option<&'static Schema>,
+    ) -> Result<Called, Error> {
+        if let Some(reason) = self.ended() {
+            return Err(reason.clone().did_not_run());
+        }
+        if self.peer_leaving && self.running == 0 {
+            return Err(Error::new(ErrorKind::ShuttingDown, "the peer is shutting down"));
+        }
+        let bytes = encoded.len();
+        self.check_frame(encoded)?;
+        self.check_call_room(bytes)?;
+        self.check_export_room(encoded.caps.len())?;
+        let route = if self.may_send(bytes) { self.route(target, path)? } else { Route::Lined };
+        let import = Import {
+            handles: 1,
+            waiter: P::Waiter::default(),
+            schema,
+            abandoned: false,
+            state: State::Lined { detached: false },
+        };
+        match route {
+            Route::Local(capability) => Ok(Called::Local(capability)),
+            Route::Lined => {
+                let key = self.imports.insert(import);
+                let encoded = std::mem::take(encoded);
+                self.join_line(Lined { key, target, path: path.clone(), method, encoded });
+                Ok(Called::Sent(key))
+            }
+            Route::Wire(id, path) => {
+                let key = self.imports.insert(import);
+                self.send(key, id, &path, method, encoded);
+                Ok(Called::Sent(key))
+            }
+        }
+    }
+
+    fn check_frame(&self, encoded: &Encoded) -> Result<(), Error> {
+        let filled: usize = encoded.filled.iter().map(|filled| filled.body.len() + 16).sum();
+        let bytes = encoded.len() + filled + 512 + 200 * (encoded.caps.len() + encoded.promises.len());
+        if bytes > self.peer_frame_bytes {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("the call takes {bytes} bytes; the peer's limit `frame_bytes` is {}", self.peer_frame_bytes),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where a call on a part of a slot goes.
+    fn route(&mut self, key: SlotKey, path: &Path) -> Result<Route, Error> {
+        let Some(import) = self.imports.get_mut(key) else {
+            return Err(Error::new(ErrorKind::Disposed, "the stub refers to nothing any more"));
+        };
+        match &mut import.state {
+            State::Lined { .. } => Ok(Route::Lined),
+            State::Capability { id, .. } => Ok(Route::Wire(*id, Path::EMPTY)),
+            State::Waiting(waiting) => {
+                if !waiting.piped.contains(path) {
+                    waiting.piped.push(path.clone());
+                }
+                let id = waiting.id;
+                self.mark_referenced(key);
+                Ok(Route::Wire(id, path.clone()))
+            }
+            State::Settled { id, outcome, .. } => {
+                if let Some(error) = outcome.upstream_error() {
+                    return Err(error);
+                }
+                match project(import.schema, outcome, path)? {
+                    Cap::Import(other) => {
+                        let other = *other;
+                        self.route(other, &Path::EMPTY)
+                    }
+                    Cap::Hosted(capability) => Ok(Route::Local(capability.clone())),
+                    Cap::Broken(error) => Err(error.upstream()),
+                    Cap::Route(_) | Cap::Pending(..) => Ok(Route::Wire(*id, path.clone())),
+                }
+            }
+        }
+    }
+
+    /// A frame will refer to this call: its answer need not be sent, and must be kept (R2).
+    fn mark_referenced(&mut self, key: SlotKey) {
+        if let Some(Import { state: State::Waiting(waiting), .. }) = self.imports.get_mut(key) {
+            waiting.referenced = true;
+            if !waiting.polled && waiting.send && self.out.patch(waiting.mark, 0, flag::SEND) {
+                waiting.send = false;
+            }
+        }
+    }
+
+    /// What to write for a capability that is a slot of this session. `None`: it has no id yet.
+    pub(crate) fn reference(&mut self, key: SlotKey, path: &Path) -> Option<WireCap> {
+        let import = self.imports.get(key)?;
+        match &import.state {
+            State::Lined { .. } => None,
+            State::Capability { id, .. } => Some(WireCap::Import(*id)),
+            State::Waiting(waiting) => {
+                let cap = WireCap::Answer(waiting.id, path.clone());
+                self.mark_referenced(key);
+                Some(cap)
+            }
+            State::Settled { id, outcome, forget } => match project(import.schema, outcome, path) {
+                Ok(Cap::Import(other)) => {
+                    let other = *other;
+                    self.reference(other, &Path::EMPTY)
+                }
+                _ if *forget => None,
+                _ => Some(WireCap::Answer(*id, path.clone())),
+            },
+        }
+    }
+
+    /// The call whose result, or a part of it, an argument stands for. `None`: it has no id yet, or the callee
+    /// has forgotten it.
+    pub(crate) fn promise_id(&mut self, key: SlotKey) -> Option<i64> {
+        let id = match &self.imports.get(key)?.state {
+            State::Waiting(waiting) => waiting.id,
+            State::Settled { id, forget: false, .. } => *id,
+            _ => return None,
+        };
+        self.mark_referenced(key);
+        Some(id)
+    }
+
+    /// Writes a call and gives its slot an id.
+    fn send(&mut self, key: SlotKey, target: i64, path: &Path, method: u64, encoded: &Encoded) {
+        let caps: Vec<WireCap> = encoded
+            .caps
+            .iter()
+            .chain(encoded.filled.iter().flat_map(|filled| &filled.caps))
+            .map(|capability| self.describe(capability))
+            .collect();
+        let mut promises = Vec::with_capacity(encoded.promises.len());
+        for promise in &encoded.promises {
+            if let super::Place::Here(other, path) = promise.handle.place(self.id) {
+                promises.extend(self.promise_id(other).map(|id| (promise.param, id, path)));
+            }
+        }
+        self.sent_calls += 1;
+        let before = self.out.len();
+        let mark = self.out.call(&CallFrame {
+            flags: flag::SEND,
+            target,
+            path,
+            method,
+            caps: &caps,
+            promises: &promises,
+            filled: &encoded.filled,
+            encoded,
+        });
+        let cost = self.out.len() - before - crate::wire::LENGTH_BYTES + CALL_COST;
+        self.window_left -= cost as i64;
+        self.unanswered += 1;
+        self.import_calls.insert(self.sent_calls, key);
+        if let Some(import) = self.imports.get_mut(key) {
+            import.state = State::Waiting(Waiting {
+                id: self.sent_calls,
+                mark,
+                send: true,
+                forget: false,
+                polled: false,
+                referenced: false,
+                detached: matches!(import.state, State::Lined { detached: true }),
+                piped: Vec::new(),
+            });
+            if import.abandoned {
+                self.release(key);
+            }
+        }
+    }
+
+    pub(crate) fn send_lined(&mut self, lined: &mut Lined) {
+        match self.route(lined.target, &lined.path) {
+            Ok(Route::Wire(id, path)) => self.send(lined.key, id, &path, lined.method, &lined.encoded),
+            // What it waited for settled to something on this side while it was in line: rare enough to go
+            // by way of the peer, which knows the same answer.
+            Ok(Route::Local(_)) => match self.promise_id(lined.target) {
+                Some(id) => {
+                    let path = lined.path.clone();
+                    self.send(lined.key, id, &path, lined.method, &lined.encoded);
+                }
+                None => self.fail_import(lined.key, Error::new(ErrorKind::Disposed, "the target is gone")),
+            },
+            Ok(Route::Lined) => {
+                self.fail_import(lined.key, Error::new(ErrorKind::Internal, "a call left the line before its target"));
+            }
+            Err(error) => self.fail_import(lined.key, error),
+        }
+    }
+
+    fn fail_import(&mut self, key: SlotKey, error: Error) {
+        if let Some(import) = self.imports.get_mut(key) {
+            import.state = State::Settled { id: 0, forget: true, outcome: Outcome::Failed(error) };
+            let waiter = std::mem::take(&mut import.waiter);
+            self.events.push(Event::Settled(waiter, key));
+        }
+    }
+
+    /// What waits for a call.
+    pub(crate) fn waiter_mut(&mut self, key: SlotKey) -> Option<&mut P::Waiter> {
+        self.imports.get_mut(key).map(|import| &mut import.waiter)
+    }
+
+    /// Asks for the outcome, and settles what the callee has to send back for it (R2).
+    pub(crate) fn poll(&mut self, key: SlotKey) -> Polled {
+        let Some(import) = self.imports.get_mut(key) else {
+            let error = Error::new(ErrorKind::Disposed, "the promise was used up already");
+            return Polled::Settled { outcome: Outcome::Failed(error), schema: None, removed: true };
+        };
+        match &mut import.state {
+            State::Lined { .. } => Polled::Pending,
+            State::Capability { .. } => {
+                let error = Error::new(ErrorKind::Unsupported, "a stub is not a promise");
+                Polled::Settled { outcome: Outcome::Failed(error), schema: None, removed: false }
+            }
+            State::Waiting(waiting) => {
+                if !waiting.polled {
+                    waiting.polled = true;
+                    if self.out.holds(waiting.mark) {
+                        waiting.send = true;
+                        waiting.forget = import.handles == 1 && !waiting.referenced;
+                        let set = if waiting.forget { flag::SEND | flag::FORGET } else { flag::SEND };
+                        self.out.patch(waiting.mark, set, 0);
+                    }
+                }
+                if !waiting.send {
+                    waiting.send = true;
+                    self.out.pull(waiting.id);
+                }
+                Polled::Pending
+            }
+            State::Settled { outcome, .. } => {
+                let schema = import.schema;
+                let routed = outcome.caps().iter().any(|cap| matches!(cap, Cap::Route(_)));
+                if import.handles == 1 && !routed {
+                    return match self.remove_settled(key) {
+                        Some(outcome) => Polled::Settled { outcome, schema, removed: true },
+                        None => Polled::Pending,
+                    };
+                }
+                let outcome = outcome.clone_with(|cap| cap.duplicate());
+                self.hold_caps(key, outcome.caps());
+                Polled::Settled { outcome, schema, removed: false }
+            }
+        }
+    }
+
+    /// Counts the handles that copies of capabilities are.
+    fn hold_caps(&mut self, owner: SlotKey, caps: &[Cap]) {
+        for cap in caps {
+            match cap {
+                Cap::Import(key) => self.hold(*key),
+                Cap::Route(_) => self.hold(owner),
+                Cap::Pending(id, _) => self.pin(*id),
+                Cap::Hosted(_) | Cap::Broken(_) => {}
+            }
+        }
+    }
+
+    fn remove_settled(&mut self, key: SlotKey) -> Option<Outcome<Cap>> {
+        let import = self.imports.remove(key)?;
+        self.events_retire_waiter(import.waiter);
+        let State::Settled { id, forget, outcome } = import.state else { return None };
+        self.unread_bytes = self.unread_bytes.saturating_sub(outcome.len());
+        if !forget {
+            self.import_calls.remove(id);
+            if self.ended().is_none() {
+                self.out.finish(id, false);
+            }
+        }
+        Some(outcome)
+    }
+
+    fn events_retire_waiter(&mut self, waiter: P::Waiter) {
+        if !P::is_empty(&waiter) {
+            self.events.push(Event::Retired(Retired::Waiter(waiter)));
+        }
+    }
+
+    /// One more handle on a slot.
+    pub(crate) fn hold(&mut self, key: SlotKey) {
+        if let Some(import) = self.imports.get_mut(key) {
+            import.handles += 1;
+        }
+    }
+
+    /// The call shall run although nobody waits for it.
+    pub(crate) fn detach(&mut self, key: SlotKey) {
+        let Some(import) = self.imports.get_mut(key) else { return };
+        match &mut import.state {
+            State::Lined { detached } => *detached = true,
+            State::Waiting(waiting) => {
+                waiting.detached = true;
+                if !waiting.polled && waiting.send && self.out.patch(waiting.mark, 0, flag::SEND) {
+                    waiting.send = false;
+                }
+            }
+            State::Settled { .. } | State::Capability { .. } => {}
+        }
+    }
+
+    /// One handle less on a slot. What goes with the last is left in the events.
+    pub(crate) fn release(&mut self, key: SlotKey) {
+        let Some(import) = self.imports.get_mut(key) else { return };
+        import.handles = import.handles.saturating_sub(1);
+        if import.handles > 0 {
+            return;
+        }
+        // A detached call in the line keeps its place: it is sent, and finished at once.
+        if let State::Lined { detached: true } = import.state {
+            import.handles = 1;
+            import.abandoned = true;
+            return;
+        }
+        if let State::Settled { .. } = import.state {
+            if let Some(outcome) = self.remove_settled(key) {
+                self.drop_outcome(outcome);
+            }
+            return;
+        }
+        let Some(import) = self.imports.remove(key) else { return };
+        self.events_retire_waiter(import.waiter);
+        let open = self.ended().is_none();
+        match import.state {
+            State::Waiting(waiting) => {
+                self.unanswered = self.unanswered.saturating_sub(1);
+                self.import_calls.remove(waiting.id);
+                if open {
+                    self.out.finish(waiting.id, !waiting.detached);
+                }
+            }
+            State::Capability { id, introduced } => {
+                self.import_caps.remove(&id);
+                if open && introduced > 0 {
+                    self.out.release(id, introduced);
+                }
+            }
+            State::Lined { .. } | State::Settled { .. } => {}
+        }
+    }
+
+    /// Gives up an outcome that nobody will read.
+    pub(crate) fn drop_outcome(&mut self, outcome: Outcome<Cap>) {
+        match outcome {
+            Outcome::Value(answer) | Outcome::User(answer, _) => {
+                if let crate::outcome::Body::Shared(bytes) = answer.body {
+                    self.events.push(Event::Retired(Retired::Bytes(bytes)));
+                }
+                self.drop_caps(answer.caps);
+            }
+            Outcome::Failed(_) => {}
+        }
+    }
+
+    /// Gives up capabilities that came in a message and reached nobody. Iterative: a capability that is given up
+    /// may be the last handle of another slot, never of a chain of them.
+    pub(crate) fn drop_caps(&mut self, caps: Vec<Cap>) {
+        for cap in caps {
+            match cap {
+                Cap::Import(key) => self.release(key),
+                Cap::Hosted(capability) => self.events.push(Event::Retired(Retired::Target(capability))),
+                Cap::Pending(id, _) => self.unpin(id),
+                Cap::Route(_) | Cap::Broken(_) => {}
+            }
+        }
+    }
+
+    /// The slot of a capability of the peer, with one more handle and one more introduction.
+    pub(crate) fn import_capability(&mut self, id: i64) -> SlotKey {
+        if let Some(key) = self.import_caps.get(&id).copied() {
+            if let Some(import) = self.imports.get_mut(key) {
+                import.handles += 1;
+                if let State::Capability { introduced, .. } = &mut import.state {
+                    *introduced += 1;
+                }
+                return key;
+            }
+        }
+        let introduced = u64::from(id != 0);
+        let state = State::Capability { id, introduced };
+        let key = self.imports.insert(Import {
+            handles: 1,
+            waiter: P::Waiter::default(),
+            schema: None,
+            abandoned: false,
+            state,
+        });
+        self.import_caps.insert(id, key);
+        key
+    }
+
+    /// The peer answered a call of ours.
+    pub(crate) fn handle_answer(&mut self, id: i64, outcome: Outcome<Cap>) -> Result<(), String> {
+        if id <= 0 || id > self.sent_calls {
+            return Err(format!("answered the call {id}, which was never made"));
+        }
+        let Some(key) = self.import_calls.get(id) else {
+            // It crossed our giving it up (R12): what it carries is given up as well.
+            self.drop_outcome(outcome);
+            return Ok(());
+        };
+        let Some(import) = self.imports.get_mut(key) else { return Ok(()) };
+        let State::Waiting(waiting) = &mut import.state else {
+            return Err(format!("answered the call {id} twice"));
+        };
+        let (forget, piped) = (waiting.forget, std::mem::take(&mut waiting.piped));
+        let schema = import.schema;
+        let waiter = std::mem::take(&mut import.waiter);
+        let outcome = self.bound_unread(with_schema(outcome, schema));
+        let outcome = if piped.is_empty() { outcome } else { keep_routes(schema, outcome, &piped) };
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if forget {
+            self.import_calls.remove(id);
+        }
+        if let Some(import) = self.imports.get_mut(key) {
+            import.state = State::Settled { id, forget, outcome };
+        }
+        self.events.push(Event::Settled(waiter, key));
+        Ok(())
+    }
+
+    fn bound_unread(&mut self, outcome: Outcome<Cap>) -> Outcome<Cap> {
+        let unread = self.unread_bytes + outcome.len();
+        if unread <= self.limits.unread_result_bytes {
+            self.unread_bytes = unread;
+            return outcome;
+        }
+        self.drop_outcome(outcome);
+        let limit = self.limits.unread_result_bytes;
+        let text = format!("{unread} bytes of results wait to be read; the limit `unread_result_bytes` is {limit}");
+        Outcome::Failed(Error::new(ErrorKind::Limit, text).with_may_have_run(true))
+    }
+
+    /// The session is over: every call that waits fails.
+    pub(crate) fn end_imports(&mut self, reason: &Error) {
+        self.end_line();
+        for key in self.imports.keys() {
+            let Some(import) = self.imports.get_mut(key) else { continue };
+            let ran = match &import.state {
+                State::Lined { .. } => false,
+                State::Waiting(waiting) => !self.out.holds(waiting.mark),
+                State::Settled { .. } | State::Capability { .. } => continue,
+            };
+            self.fail_import(key, reason.clone().with_may_have_run(ran));
+        }
+        self.unanswered = 0;
+    }
+}
+
+/// Finds the capability at `path` of a settled result.
+fn project<'a>(
+    schema: Option<&'static Schema>,
+    outcome: &'a Outcome<Cap>,
+    path: &Path,
+) -> Result<&'a Cap, Error> {
+    let Outcome::Value(answer) = outcome else {
+        return Err(Error::new(ErrorKind::Upstream, "the call that this one builds on failed"));
+    };
+    let schema = schema.ok_or_else(|| Error::new(ErrorKind::Unsupported, "the result has no known interface"))?;
+    let index = schema.project_cap(answer.body.as_slice(), path.steps())?;
+    answer
+        .caps
+        .get(index as usize)
+        .ok_or_else(|| Error::new(ErrorKind::BadPath, "the result does not have the capability that it names"))
+}
+
+fn with_schema(outcome: Outcome<Cap>, schema: Option<&'static Schema>) -> Outcome<Cap> {
+    match outcome {
+        Outcome::Value(mut answer) => {
+            answer.schema = schema;
+            Outcome::Value(answer)
+        }
+        other => other,
+    }
+}
+
+/// Where calls went through a promise that now settles to something on this side, they go on that way.
+fn keep_routes(schema: Option<&'static Schema>, outcome: Outcome<Cap>, piped: &[Path]) -> Outcome<Cap> {
+    let Outcome::Value(mut answer) = outcome else { return outcome };
+    for path in piped {
+        let index = schema.and_then(|schema| schema.project_cap(answer.body.as_slice(), path.steps()).ok());
+        if let Some(cap) = index.and_then(|index| answer.caps.get_mut(index as usize)) {
+            if matches!(cap, Cap::Hosted(_) | Cap::Pending(..)) {
+                // What it held is dropped with the event queue, not here.
+                let held = std::mem::replace(cap, Cap::Route(path.clone()));
+                answer.caps.push(held);
+            }
+        }
+    }
+    Outcome::Value(answer)
+}

@@ -1,0 +1,356 @@
+//! What comes in: one method per message. A frame that the rules forbid ends the session before it has changed
+//! anything; the text says what the peer did.
+
+use bytes::Bytes;
+
+use super::answers::{Dependent, Lookup, Parked};
+use super::{Cap, Filled, Incoming, IncomingBody, Parts, Session, SlotKey};
+use crate::codec::Capability;
+use crate::error::{Error, ErrorKind};
+use crate::limits::{CALL_COST, INITIAL_WINDOW};
+use crate::outcome::{Answer, Body, Outcome};
+use crate::wire::{CallMessage, Message, Path, VERSION, WireArg, WireCap, decode};
+
+impl<P: Parts> Session<P> {
+    /// Handles one frame, without its length field. A call that can be run at once comes back; its arguments are
+    /// still in the frame. `owner` is the frame as shared memory, if it is one.
+    ///
+    /// # Errors
+    /// What the peer did that it must not. The session has ended.
+    pub(crate) fn handle_frame(&mut self, frame: &[u8], owner: Option<&Bytes>) -> Result<Option<Incoming>, Error> {
+        let result = match decode(frame, &self.limits) {
+            Ok(message) => self.handle_message(message, frame, owner),
+            Err(error) => Err(error.to_string()),
+        };
+        result.map_err(|text| {
+            let text = format!("the peer broke the protocol: {text}");
+            self.violated(text.clone());
+            Error::new(ErrorKind::Protocol, text)
+        })
+    }
+
+    fn handle_message(
+        &mut self,
+        message: Message<'_>,
+        frame: &[u8],
+        owner: Option<&Bytes>,
+    ) -> Result<Option<Incoming>, String> {
+        if !self.greeted && !matches!(message, Message::Hello { .. } | Message::Abort { .. }) {
+            return Err("it sent another message before its greeting".to_owned());
+        }
+        match message {
+            Message::Call(call) => return self.handle_call(call, frame, owner),
+            Message::Answer { id, user, caps, body } => {
+                let caps = self.take_caps(caps)?;
+                let answer = Answer { body: Body::keep(body, owner), caps, schema: None };
+                let outcome =
+                    if user { Outcome::User(answer, String::new()) } else { Outcome::Value(answer) };
+                self.handle_answer(id, outcome)?;
+            }
+            Message::Reject { id, kind, origin, may_have_run, message, user } => {
+                let user = user.map(Bytes::copy_from_slice);
+                let error = Error::from_wire(kind, origin, message.to_owned(), may_have_run, user);
+                self.handle_answer(id, Outcome::Failed(error))?;
+            }
+            Message::Release { id, count } => self.handle_release(id, count)?,
+            Message::Finish { id, cancel } => self.handle_finish(id, cancel)?,
+            Message::Pull { id } => self.handle_pull(id)?,
+            Message::Credit { bytes } => {
+                self.window_left = self.window_left.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+                self.serve_line();
+            }
+            Message::Goaway { .. } => self.peer_leaving = true,
+            Message::Abort { kind, message } => {
+                let text = format!("the peer ended the session: {message}");
+                self.end(Error::new(kind, text).with_may_have_run(true));
+            }
+            Message::Hello { version, window, frame_bytes, name: _ } => {
+                self.handle_hello(version, window, frame_bytes)?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn handle_hello(&mut self, version: u16, window: u64, frame_bytes: u64) -> Result<(), String> {
+        if self.greeted {
+            return Err("it greeted twice".to_owned());
+        }
+        if version != VERSION {
+            return Err(format!("it speaks version {version} of the wire, this side speaks {VERSION}"));
+        }
+        self.greeted = true;
+        let window = i64::try_from(window).unwrap_or(i64::MAX);
+        self.window_left = self.window_left.saturating_add(window - INITIAL_WINDOW as i64);
+        let told = usize::try_from(frame_bytes).unwrap_or(usize::MAX);
+        // Our own limit bounds what we send as well: a length field has 32 bits.
+        self.peer_frame_bytes = told.min(u32::MAX as usize / 2);
+        self.serve_line();
+        Ok(())
+    }
+
+    fn handle_call(
+        &mut self,
+        call: CallMessage<'_>,
+        frame: &[u8],
+        owner: Option<&Bytes>,
+    ) -> Result<Option<Incoming>, String> {
+        let cost = frame.len() + CALL_COST;
+        if self.window_used + cost > self.limits.window_bytes + INITIAL_WINDOW {
+            return Err(format!(
+                "it has {} bytes of calls waiting; the limit `window_bytes` is {}",
+                self.window_used + cost,
+                self.limits.window_bytes
+            ));
+        }
+        let id = self.received_calls + 1;
+        // Everything that the frame refers to is looked at before anything is changed.
+        let route = self.find_target(id, call.target, &call.path)?;
+        let in_args: usize = call.args.iter().map(|arg| if let WireArg::Value { caps, .. } = arg { *caps } else { 0 }).sum();
+        if in_args > call.caps.len() {
+            return Err("its arguments have more capabilities than the call".to_owned());
+        }
+        for arg in &call.args {
+            if let WireArg::Promise { id: on, .. } = arg {
+                self.find_earlier(id, *on)?;
+            }
+        }
+        let mut caps = self.take_caps(call.caps)?;
+        self.received_calls = id;
+        self.window_used += cost;
+        if id > self.last_served {
+            self.drop_caps(caps);
+            self.give_credit(cost);
+            self.refuse(id, call.flags, Error::new(ErrorKind::ShuttingDown, "this side is shutting down"));
+            return Ok(None);
+        }
+        let arg_caps = caps.split_off(caps.len() - in_args);
+        let args = self.take_args(id, call.args, arg_caps);
+        let args = match args {
+            Ok(args) => args,
+            Err(error) => {
+                self.drop_caps(caps);
+                self.give_credit(cost);
+                self.refuse(id, call.flags, error);
+                return Ok(None);
+            }
+        };
+        let target = match &route {
+            Target::Here(target) => Some(target.clone()),
+            Target::Failed(error) => {
+                let error = error.clone();
+                self.drop_caps(caps);
+                self.drop_args(args.filled);
+                self.give_credit(cost);
+                self.refuse(id, call.flags, error);
+                return Ok(None);
+            }
+            Target::Waits(..) => None,
+        };
+        let span = frame.len() - call.body.len()..frame.len();
+        if let (Some(target), true) = (&target, args.waits.is_empty()) {
+            let target = target.clone();
+            let mut incoming = Incoming {
+                id,
+                flags: call.flags,
+                target,
+                method: call.method,
+                caps,
+                filled: args.filled,
+                body: IncomingBody::Frame(span),
+                cost,
+            };
+            if self.ready_is_empty() && self.may_deliver() {
+                self.give_credit(cost);
+                return Ok(Some(incoming));
+            }
+            incoming.body = IncomingBody::Kept(keep(call.body, owner));
+            self.enqueue(incoming);
+            return Ok(None);
+        }
+        let parked = Parked {
+            target,
+            method: call.method,
+            caps,
+            filled: args.filled,
+            body: keep(call.body, owner),
+            cost,
+            waits: Vec::new(),
+        };
+        self.park_call(id, call.flags, route, args.waits, parked);
+        Ok(None)
+    }
+
+    fn park_call(&mut self, id: i64, flags: u8, route: Target, args: Vec<ArgWait>, mut parked: Parked) {
+        let parked_bytes = self.parked_bytes + parked.cost;
+        if parked_bytes > self.limits.parked_bytes {
+            let limit = self.limits.parked_bytes;
+            let text = format!("{parked_bytes} bytes of calls wait for others; the limit `parked_bytes` is {limit}");
+            self.give_credit(parked.cost);
+            self.drop_caps(parked.caps);
+            self.drop_args(parked.filled);
+            self.refuse(id, flags, Error::new(ErrorKind::Limit, text));
+            return;
+        }
+        let mut dependents = Vec::new();
+        if let Target::Waits(key, on, path) = route {
+            dependents.push((key, Dependent::Target(id, path)));
+            parked.waits.push(on);
+        }
+        for (key, on, param, path) in args {
+            dependents.push((key, Dependent::Arg(id, param, path)));
+            parked.waits.push(on);
+        }
+        self.park(id, flags, parked, dependents);
+    }
+
+    fn find_earlier(&self, id: i64, on: i64) -> Result<Lookup, String> {
+        if on >= id {
+            return Err(format!("its call {id} refers to its call {on}, which comes later"));
+        }
+        self.find_answer(on)
+    }
+
+    fn find_target(&self, id: i64, target: i64, path: &Path) -> Result<Target, String> {
+        if target <= 0 {
+            if !path.is_empty() {
+                return Err(format!("a path leads from the export {target}; only results have parts"));
+            }
+            return match self.exports.get(target) {
+                Some(target) => Ok(Target::Here(target.clone())),
+                None if target == 0 => {
+                    let text = "this side offers no main object";
+                    Ok(Target::Failed(Error::new(ErrorKind::Unsupported, text)))
+                }
+                None => Err(format!("it called the export {target}, which it does not hold")),
+            };
+        }
+        match self.find_earlier(id, target)? {
+            Lookup::Unsettled(key) => Ok(Target::Waits(key, target, path.clone())),
+            Lookup::Settled(key) => Ok(match self.project_target(key, path) {
+                Ok(target) => Target::Here(target),
+                Err(error) => Target::Failed(error),
+            }),
+        }
+    }
+
+    /// Takes the capabilities of a message into the tables. Checks all before it changes anything.
+    fn take_caps(&mut self, caps: Vec<WireCap>) -> Result<Vec<Cap>, String> {
+        if caps.is_empty() {
+            return Ok(Vec::new());
+        }
+        for cap in &caps {
+            match cap {
+                WireCap::Export(_) => {}
+                WireCap::Import(0) => {}
+                WireCap::Import(id) => {
+                    if self.exports.get(*id).is_none() {
+                        return Err(format!("it passed the export {id}, which it does not hold"));
+                    }
+                }
+                WireCap::Answer(id, _) => {
+                    self.find_answer(*id)?;
+                }
+            }
+        }
+        Ok(caps.into_iter().map(|cap| self.take_cap(cap)).collect())
+    }
+
+    fn take_cap(&mut self, cap: WireCap) -> Cap {
+        match cap {
+            WireCap::Export(id) => {
+                let held = self.imports.len();
+                let key = self.import_capability(id);
+                if held >= self.limits.imports && self.imports.len() > held {
+                    self.release(key);
+                    let text = format!("{held} targets of the peer are held; that is the limit `imports`");
+                    return Cap::Broken(Error::new(ErrorKind::Limit, text));
+                }
+                Cap::Import(key)
+            }
+            WireCap::Import(id) => match self.exports.get(id) {
+                Some(target) => Cap::Hosted(target.clone()),
+                None => Cap::Broken(Error::new(ErrorKind::Unsupported, "this side offers no main object")),
+            },
+            WireCap::Answer(id, path) => match self.find_answer(id) {
+                Ok(Lookup::Unsettled(_)) => {
+                    self.pin(id);
+                    Cap::Pending(id, path)
+                }
+                Ok(Lookup::Settled(key)) => match self.project_target(key, &path) {
+                    Ok(target) => Cap::Hosted(target),
+                    Err(error) => Cap::Broken(error),
+                },
+                Err(_) => Cap::Broken(Error::new(ErrorKind::Disposed, "the call that this builds on is gone")),
+            },
+        }
+    }
+
+    fn take_args(&mut self, id: i64, args: Vec<WireArg<'_>>, mut caps: Vec<Cap>) -> Result<Args, Error> {
+        let mut taken = Args::default();
+        let mut failed = None;
+        for arg in args {
+            match arg {
+                WireArg::Value { param, caps: count, body } => {
+                    let rest = caps.split_off(count.min(caps.len()));
+                    let own = std::mem::replace(&mut caps, rest);
+                    taken.filled.push(Filled { param, body: Bytes::copy_from_slice(body), caps: own });
+                }
+                WireArg::Promise { param, id: on, path } => match self.find_earlier(id, on) {
+                    Ok(Lookup::Unsettled(key)) => taken.waits.push((key, on, param, path)),
+                    Ok(Lookup::Settled(key)) => match self.project_arg(key, param, &path) {
+                        Ok(filled) => taken.filled.push(filled),
+                        Err(error) => failed = failed.or(Some(error)),
+                    },
+                    Err(text) => failed = failed.or(Some(Error::new(ErrorKind::Disposed, text))),
+                },
+            }
+        }
+        match failed {
+            None => Ok(taken),
+            Some(error) => {
+                self.drop_caps(caps);
+                self.drop_args(taken.filled);
+                Err(error)
+            }
+        }
+    }
+
+    fn drop_args(&mut self, args: Vec<Filled>) {
+        for arg in args {
+            self.drop_caps(arg.caps);
+        }
+    }
+
+    /// So many bytes of the peer's calls have started or were refused. Told in batches of half the window.
+    pub(crate) fn give_credit(&mut self, bytes: usize) {
+        self.window_used = self.window_used.saturating_sub(bytes);
+        self.credit_due += bytes;
+        if self.credit_due >= self.limits.window_bytes / 2 && self.ended().is_none() {
+            self.out.credit(self.credit_due as u64);
+            self.credit_due = 0;
+        }
+    }
+}
+
+/// Where a call goes.
+enum Target {
+    Here(Capability),
+    Waits(SlotKey, i64, Path),
+    Failed(Error),
+}
+
+#[derive(Default)]
+struct Args {
+    filled: Vec<Filled>,
+    waits: Vec<ArgWait>,
+}
+
+/// An argument that is a promise: the answer it is a part of, which call that is, which parameter, which part.
+type ArgWait = (SlotKey, i64, u8, Path);
+
+fn keep(body: &[u8], owner: Option<&Bytes>) -> Bytes {
+    match owner {
+        Some(owner) => owner.slice_ref(body),
+        None => Bytes::copy_from_slice(body),
+    }
+}

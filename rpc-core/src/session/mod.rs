@@ -1,0 +1,212 @@
+//! The pure rules of one connection: two tables, ids, order, limits. No I/O, no clock, no task, no waker, and no
+//! foreign code, not even a user's `Drop`.
+//!
+//! [`Session`] is driven by four kinds of methods: *getters*; *`handle_frame`* for what came from the peer; plain
+//! verbs for what this side wants ([`call`](Session::call), [`complete`](Session::complete),
+//! [`release`](Session::release) …); and *`take_*`/`next_*`* for what must happen next: after every use,
+//! [`take_events`](Session::take_events) says whom to wake and what to drop, [`next_ready`](Session::next_ready)
+//! which call to run. What is appended to [`out`](Session::out) is written by the driver.
+//!
+//! Ids are as in `PROTOCOL.md`: the n-th call that a side sends is its import n (nothing about that is on the
+//! wire), exports count down from -1, and 0 is the main object. Ids are never reused.
+
+mod answers;
+mod event;
+mod exports;
+mod ids;
+mod imports;
+mod incoming;
+mod line;
+
+use std::collections::{HashMap, VecDeque};
+
+pub(crate) use answers::AnswerEntry;
+pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place};
+pub(crate) use exports::Exports;
+pub(crate) use ids::{IdMap, Slab, SlotKey};
+pub(crate) use imports::{Called, Import, Polled};
+pub(crate) use line::Lined;
+
+use crate::codec::Capability;
+use crate::error::{Error, ErrorKind};
+use crate::limits::{INITIAL_WINDOW, Limits};
+use crate::wire::Out;
+
+/// Where in its life a session is.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Open,
+    /// Over, for this reason. Every call fails with it.
+    Ended(Error),
+}
+
+/// The rules and tables of one connection.
+pub(crate) struct Session<P: Parts> {
+    pub(crate) id: u64,
+    pub(crate) limits: Limits,
+    pub(crate) phase: Phase,
+    pub(crate) out: Out,
+    pub(crate) events: Vec<Event<P>>,
+    // What the peer lets us call.
+    imports: Slab<Import<P>>,
+    import_calls: IdMap,
+    import_caps: HashMap<i64, SlotKey>,
+    /// The id of the last call that we sent.
+    sent_calls: i64,
+    unanswered: usize,
+    unread_bytes: usize,
+    line: VecDeque<Lined>,
+    line_bytes: usize,
+    /// Bytes of calls that the peer's window still has room for.
+    window_left: i64,
+    peer_frame_bytes: usize,
+    peer_leaving: bool,
+    // What we let the peer call.
+    exports: Exports,
+    answers: Slab<AnswerEntry<P>>,
+    answer_ids: IdMap,
+    /// The id of the last call that the peer sent.
+    received_calls: i64,
+    ready: VecDeque<Incoming>,
+    running: usize,
+    parked_bytes: usize,
+    kept_bytes: usize,
+    /// Bytes of the peer's calls that are in our window.
+    window_used: usize,
+    credit_due: usize,
+    /// Bytes of answers that the driver has taken and not yet written.
+    writing_answers: usize,
+    greeted: bool,
+    leaving: bool,
+    /// The last call of the peer that is still served, once this side is leaving.
+    last_served: i64,
+}
+
+impl<P: Parts> Session<P> {
+    /// A session that offers `main` as object 0. The greeting is in `out` already.
+    pub(crate) fn new(id: u64, limits: Limits, main: Option<Capability>, wanted: &str) -> Self {
+        let mut out = Out::default();
+        out.hello(limits.window_bytes, limits.frame_bytes, wanted);
+        Self {
+            id,
+            peer_frame_bytes: limits.frame_bytes,
+            limits,
+            phase: Phase::Open,
+            out,
+            events: Vec::new(),
+            imports: Slab::new(),
+            import_calls: IdMap::default(),
+            import_caps: HashMap::new(),
+            sent_calls: 0,
+            unanswered: 0,
+            unread_bytes: 0,
+            line: VecDeque::new(),
+            line_bytes: 0,
+            window_left: INITIAL_WINDOW as i64,
+            peer_leaving: false,
+            exports: Exports::new(main),
+            answers: Slab::new(),
+            answer_ids: IdMap::default(),
+            received_calls: 0,
+            ready: VecDeque::new(),
+            running: 0,
+            parked_bytes: 0,
+            kept_bytes: 0,
+            window_used: 0,
+            credit_due: 0,
+            writing_answers: 0,
+            greeted: false,
+            leaving: false,
+            last_served: i64::MAX,
+        }
+    }
+
+    /// What must happen outside the lock, in this order.
+    pub(crate) fn take_events(&mut self) -> Vec<Event<P>> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Why the session is over, if it is.
+    pub(crate) fn ended(&self) -> Option<&Error> {
+        match &self.phase {
+            Phase::Open => None,
+            Phase::Ended(reason) => Some(reason),
+        }
+    }
+
+    /// Entries of the two tables: what the peer may call of us without its main object, and what we hold.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.exports.len() + self.answers.len(), self.imports.len())
+    }
+
+    /// Whether nothing keeps this connection: we hold nothing of the peer, the peer holds nothing of us but the
+    /// main object, nothing runs and nothing waits to be written (R17b).
+    pub(crate) fn is_idle(&self) -> bool {
+        self.imports.len() == 0 && self.exports.len() == 0 && self.is_quiet()
+    }
+
+    /// Whether nothing is in flight in either direction.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.answers.len() == 0
+            && self.unanswered == 0
+            && self.line.is_empty()
+            && self.ready.is_empty()
+            && self.running == 0
+            && self.out.is_empty()
+    }
+
+    /// Whether this side has asked the peer to make no more calls.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// Asks the peer to make no more calls; those above the last one received are refused, did not run.
+    pub(crate) fn leave(&mut self) {
+        if !self.leaving && self.ended().is_none() {
+            self.leaving = true;
+            self.last_served = self.received_calls;
+            self.out.goaway(self.received_calls);
+        }
+    }
+
+    /// Ends the session: every promise settles with `reason`, every target of ours is given up, every running
+    /// method is cancelled.
+    pub(crate) fn end(&mut self, reason: Error) {
+        if self.ended().is_some() {
+            return;
+        }
+        let lost = if reason.kind() == ErrorKind::Disconnected {
+            reason
+        } else {
+            Error::new(reason.kind(), reason.message().to_owned()).with_may_have_run(true)
+        };
+        self.phase = Phase::Ended(lost.clone());
+        self.end_imports(&lost);
+        self.end_exports();
+    }
+
+    /// The peer broke the rules: tells it, then ends.
+    pub(crate) fn violated(&mut self, text: String) {
+        let error = Error::new(ErrorKind::Protocol, text);
+        self.out.abort(&error);
+        self.end(error);
+    }
+
+    /// The driver took everything from `out`: so many bytes of answers are on their way.
+    pub(crate) fn set_writing_answers(&mut self, bytes: usize) {
+        self.writing_answers = bytes;
+    }
+
+    /// Bytes of answers that the transport has not taken.
+    pub(crate) fn unsent_answers(&self) -> usize {
+        self.writing_answers + self.out.answer_bytes()
+    }
+
+    /// Whether another method may be started now (R6).
+    fn may_deliver(&self) -> bool {
+        self.running < self.limits.running_calls && self.unsent_answers() < self.limits.unsent_answer_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! [`Sink`]: where the reply of a running method goes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Waker};
+
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind};
+use crate::handle::Handle;
+use crate::local::LocalSlot;
+use crate::outcome::Reply;
+
+/// Where a reply goes. A sink that is dropped without one replies that the call was cancelled: nobody waits for
+/// ever (row 285).
+#[derive(Debug)]
+pub(crate) struct Sink(Option<To>);
+
+#[derive(Debug)]
+enum To {
+    /// The peer's call of this id on this connection.
+    Connection(Connection, i64),
+    /// A call of this process.
+    Local(Arc<LocalSlot>),
+}
+
+impl Sink {
+    pub(crate) fn connection(connection: Connection, id: i64) -> Self {
+        Self(Some(To::Connection(connection, id)))
+    }
+
+    pub(crate) fn local(slot: Arc<LocalSlot>) -> Self {
+        Self(Some(To::Local(slot)))
+    }
+
+    /// A sink whose replies nobody gets.
+    pub(crate) fn nowhere() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn send(mut self, reply: Reply) {
+        self.deliver(reply);
+    }
+
+    pub(crate) fn fail(self, error: Error) {
+        self.send(Reply::failed(error));
+    }
+
+    /// The call of this process that waits for a typed result, if that is where this goes.
+    pub(crate) fn typed_slot(&self) -> Option<Arc<LocalSlot>> {
+        match &self.0 {
+            Some(To::Local(slot)) => Some(Arc::clone(slot)),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody waits for the reply any more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(&self.0, Some(To::Local(slot)) if slot.is_cancelled())
+    }
+
+    /// Says how the call behind this sink is cancelled from now on.
+    pub(crate) fn set_running(&self, running: Running) {
+        self.running_point().set(running);
+    }
+
+    /// Where to say that, also after the sink has gone.
+    pub(crate) fn running_point(&self) -> RunningPoint {
+        RunningPoint(match &self.0 {
+            Some(To::Connection(connection, id)) => Some(To::Connection(connection.clone(), *id)),
+            Some(To::Local(slot)) => Some(To::Local(Arc::clone(slot))),
+            None => None,
+        })
+    }
+
+    fn deliver(&mut self, mut reply: Reply) {
+        match self.0.take() {
+            Some(To::Connection(connection, id)) => connection.complete(id, &mut reply),
+            Some(To::Local(slot)) => slot.settle_reply(reply),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.deliver(Reply::failed(Error::new(ErrorKind::Cancelled, "the call was given up by its callee")));
+        }
+    }
+}
+
+/// See [`Sink::running_point`].
+pub(crate) struct RunningPoint(Option<To>);
+
+impl RunningPoint {
+    pub(crate) fn set(self, running: Running) {
+        match &self.0 {
+            Some(To::Connection(connection, id)) => connection.set_running(*id, running),
+            Some(To::Local(slot)) => slot.set_running(running),
+            None => running.cancel(),
+        }
+    }
+}
+
+/// How a call that has not ended is cancelled.
+#[derive(Debug)]
+pub(crate) enum Running {
+    /// It runs, or waits its turn, on this side.
+    Task(Arc<Token>),
+    /// It was passed on: dropping the promise cancels it there.
+    Forwarded(Handle),
+}
+
+impl Running {
+    pub(crate) fn cancel(self) {
+        match self {
+            Self::Task(token) => token.cancel(),
+            Self::Forwarded(handle) => drop(handle),
+        }
+    }
+}
+
+/// Tells a running method that nobody wants its result. Its future is dropped on its own task (R13).
+#[derive(Debug, Default)]
+pub(crate) struct Token {
+    cancelled: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Token {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Remembers whom to wake. Call it before looking at [`is_cancelled`](Self::is_cancelled).
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        let waker = cx.waker().clone();
+        let old = self.waker.lock().unwrap_or_else(PoisonError::into_inner).replace(waker);
+        drop(old);
+    }
+}

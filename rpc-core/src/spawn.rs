@@ -1,0 +1,91 @@
+//! Where work goes that nobody polls: methods that were not ready at once, and the dropping of targets.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+/// A future that can be moved between threads.
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Runs futures to their end. Set one with [`set_spawner`] when there is no tokio runtime.
+pub type Spawner = fn(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+static SPAWNER: OnceLock<Spawner> = OnceLock::new();
+
+/// Says what runs methods that were not ready at once, where no tokio runtime is current.
+///
+/// # Errors
+/// Gives the spawner back if one was set already.
+pub fn set_spawner(spawner: Spawner) -> Result<(), Spawner> {
+    SPAWNER.set(spawner)
+}
+
+/// Hands a future to the current tokio runtime, else to the spawner that was set, else to one thread of our own.
+pub(crate) fn spawn(future: BoxFuture<()>) {
+    #[cfg(feature = "tokio")]
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(future);
+        return;
+    }
+    match SPAWNER.get() {
+        Some(spawner) => spawner(future),
+        None => on_own_thread(future),
+    }
+}
+
+/// Drops something of a user's, not here and not now: the disposing side never waits, and a panic in a `Drop`
+/// harms nobody (rows 151 and 152).
+pub(crate) fn drop_later<T: Send + 'static>(retired: T) {
+    spawn(Box::pin(async move {
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(retired)));
+        if dropped.is_err() {
+            tracing::error!("a target panicked while it was dropped");
+        }
+    }));
+}
+
+/// A thread that is started when it is first needed and runs its futures one at a time while they make progress.
+fn on_own_thread(future: BoxFuture<()>) {
+    static THREAD: OnceLock<Option<Sender<BoxFuture<()>>>> = OnceLock::new();
+    let sender = THREAD.get_or_init(|| {
+        let (sender, receiver) = channel::<BoxFuture<()>>();
+        let run = move || {
+            let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+            let mut running: Vec<BoxFuture<()>> = Vec::new();
+            loop {
+                running.extend(receiver.try_iter());
+                running.retain_mut(|future| {
+                    let poll = || future.as_mut().poll(&mut Context::from_waker(&waker));
+                    !matches!(
+                        std::panic::catch_unwind(std::panic::AssertUnwindSafe(poll)),
+                        Ok(Poll::Ready(())) | Err(_)
+                    )
+                });
+                if running.is_empty() {
+                    match receiver.recv() {
+                        Ok(future) => running.push(future),
+                        Err(_) => return,
+                    }
+                } else {
+                    std::thread::park_timeout(std::time::Duration::from_millis(1));
+                }
+            }
+        };
+        std::thread::Builder::new().name("farcall".to_owned()).spawn(run).ok().map(|_| sender)
+    });
+    let sent = sender.as_ref().map(|sender| sender.send(future));
+    if !matches!(sent, Some(Ok(()))) {
+        tracing::error!("farcall could not start its thread: a call is lost");
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

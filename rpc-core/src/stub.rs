@@ -1,0 +1,169 @@
+//! Stubs: making calls, and what every stub can do beside the methods of its target.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::arg::{ArgEncoder, ArgList, ParamList};
+use crate::codec::Encoded;
+use crate::dispatch::OwnedArgs;
+use crate::error::{Error, ErrorKind};
+use crate::handle::{Handle, Repr};
+use crate::interface::{Interface, MethodId, MethodInfo};
+use crate::local::{Entry, LocalRef, LocalSlot, Parked, push};
+use crate::promise::{Pipeline, Promise};
+use crate::sink::Sink;
+use crate::value::{RpcReturn, RpcValue};
+
+/// A typed reference to a target, local or remote. `Clone` makes another reference to the same target, dropping
+/// the last one releases it.
+///
+/// Stubs have the methods of their target and no others, so what every stub can do is here.
+pub trait Stub: RpcValue<Pipeline = Self> + Pipeline + Clone + Sync {
+    /// The interface that this stub calls.
+    #[doc(hidden)]
+    fn interface() -> &'static Interface;
+
+    /// Whether both refer to the same target, as far as this side can tell: a stub that came home is the local
+    /// target again.
+    fn same_target(&self, other: &Self) -> bool {
+        self.handle().same_target(other.handle())
+    }
+
+    /// Waits until calls need not wait in line behind others for room on the connection. A call never blocks and
+    /// never needs this; a caller of very many calls is polite to wait.
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        let connection = self.handle().connection().cloned();
+        std::future::poll_fn(move |cx| match &connection {
+            Some(connection) => connection.poll_ready(cx),
+            None => std::task::Poll::Ready(()),
+        })
+    }
+
+    /// Waits until the connection behind this stub is over; gives the reason. For a target of this process it
+    /// waits for ever.
+    fn closed(&self) -> impl Future<Output = Error> + Send {
+        let connection = self.handle().connection().cloned();
+        async move {
+            match connection {
+                Some(connection) => connection.closed().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// A target, or anything else that can be turned into a stub of type `S`.
+pub trait IntoStub<S: Stub>: Sized {
+    /// Moves the target behind a stub. It is dropped after the last stub is gone, never inside the call that
+    /// gives up the last one.
+    fn into_stub(self) -> S;
+}
+
+/// Makes a call: what every method of a stub does. The arguments are encoded before any lock is taken; the call
+/// is on its way, in order, when this returns.
+pub fn call<R: RpcReturn, P: ParamList, A: ArgList<P>>(
+    handle: &Handle,
+    interface: &'static Interface,
+    index: usize,
+    args: A,
+) -> Promise<R::Value, R::Error> {
+    Promise::from_handle(call_untyped(handle, interface, index, args))
+}
+
+fn call_untyped<P: ParamList, A: ArgList<P>>(
+    handle: &Handle,
+    interface: &'static Interface,
+    index: usize,
+    args: A,
+) -> Handle {
+    let Some(info) = interface.method(index) else {
+        return Handle::broken(Error::new(ErrorKind::Internal, "a stub calls a method that its interface lacks"));
+    };
+    match &handle.0 {
+        Repr::Broken(error) => Handle::broken(error.upstream()),
+        Repr::Local(local) => call_local(local, (interface, index, info), args),
+        _ => match encode_args(info, args) {
+            Ok((id, encoded)) => send_encoded(handle, id, info, encoded),
+            Err(error) => Handle::broken(error),
+        },
+    }
+}
+
+fn encode_args<P: ParamList, A: ArgList<P>>(info: &MethodInfo, args: A) -> Result<(MethodId, Encoded), Error> {
+    let mut encoded = crate::pool::take();
+    let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
+    match args.encode(&mut encoder) {
+        Ok(()) => {
+            let present = encoder.finish();
+            Ok((info.id(present), encoded))
+        }
+        Err(error) => {
+            let error = bad_argument(info, &error);
+            crate::pool::give(encoded);
+            Err(error)
+        }
+    }
+}
+
+fn bad_argument(info: &MethodInfo, error: &Error) -> Error {
+    Error::new(error.kind(), format!("calling `{}`: {}", info.name, error.message())).did_not_run()
+}
+
+fn send_encoded(handle: &Handle, id: MethodId, info: &'static MethodInfo, mut encoded: Encoded) -> Handle {
+    let slot = match &handle.0 {
+        Repr::Slot(slot) => slot,
+        Repr::Shared(slot) => &**slot,
+        _ => return call_encoded(handle, id, info, encoded),
+    };
+    if !slot.hosts(&encoded) {
+        return call_encoded(handle, id, info, encoded);
+    }
+    let result = slot.call(id, info, &mut encoded);
+    crate::pool::give(encoded);
+    result
+}
+
+/// Makes a call whose arguments are encoded and whose result is waited for in this process.
+pub(crate) fn call_encoded(handle: &Handle, method: MethodId, info: &'static MethodInfo, encoded: Encoded) -> Handle {
+    let (slot, result) = LocalSlot::new(Some(info), None);
+    handle.send(Parked { method, info: Some(info), encoded, sink: Sink::local(slot) });
+    Handle(Repr::LocalCall(result))
+}
+
+/// Makes a call on a target of this process: its arguments move as they are, if they can (R20).
+fn call_local<P: ParamList, A: ArgList<P>>(
+    local: &Arc<LocalRef>,
+    (interface, index, info): (&'static Interface, usize, &'static MethodInfo),
+    args: A,
+) -> Handle {
+    let found = match local.target().locate(interface, index, info.id(info.params_count())) {
+        Ok(found) => found,
+        Err(error) => return Handle::broken(error),
+    };
+    if !info.args_move {
+        let handle = Handle(Repr::Local(Arc::clone(local)));
+        return match encode_args(info, args) {
+            Ok((id, encoded)) => call_encoded(&handle, id, info, encoded),
+            Err(error) => Handle::broken(error),
+        };
+    }
+    let mut encoded = crate::pool::take();
+    let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
+    match args.gather(&mut encoder) {
+        Ok(Some(values)) => {
+            crate::pool::give(encoded);
+            let (slot, result) = LocalSlot::new(Some(info), Some(Arc::clone(local)));
+            push(local, Entry { found, args: OwnedArgs::Typed(Box::new(values)), sink: Sink::local(slot) });
+            Handle(Repr::LocalCall(result))
+        }
+        Ok(None) => {
+            let id = info.id(encoder.finish());
+            let handle = Handle(Repr::Local(Arc::clone(local)));
+            call_encoded(&handle, id, info, encoded)
+        }
+        Err(error) => {
+            crate::pool::give(encoded);
+            Handle::broken(bad_argument(info, &error))
+        }
+    }
+}

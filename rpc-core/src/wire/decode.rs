@@ -1,0 +1,266 @@
+//! From the bytes of one frame to a [`Message`] that borrows them.
+
+use super::{MAGIC, Path, flag, kind, take_signed, take_varint};
+use crate::error::ErrorKind;
+use crate::limits::Limits;
+
+/// One frame, taken apart. Ids are as the sender sees them.
+#[derive(Debug)]
+pub(crate) enum Message<'a> {
+    Hello { version: u16, window: u64, frame_bytes: u64, name: &'a str },
+    Call(CallMessage<'a>),
+    Answer { id: i64, user: bool, caps: Vec<WireCap>, body: &'a [u8] },
+    Reject { id: i64, kind: ErrorKind, origin: ErrorKind, may_have_run: bool, message: &'a str, user: Option<&'a [u8]> },
+    Release { id: i64, count: u64 },
+    Finish { id: i64, cancel: bool },
+    Pull { id: i64 },
+    Credit { bytes: u64 },
+    Goaway { last: i64 },
+    Abort { kind: ErrorKind, message: &'a str },
+}
+
+#[derive(Debug)]
+pub(crate) struct CallMessage<'a> {
+    pub(crate) flags: u8,
+    pub(crate) target: i64,
+    pub(crate) path: Path,
+    pub(crate) method: u64,
+    pub(crate) caps: Vec<WireCap>,
+    pub(crate) args: Vec<WireArg<'a>>,
+    pub(crate) body: &'a [u8],
+}
+
+/// A capability in a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WireCap {
+    /// The sender's export of this (negative) id.
+    Export(i64),
+    /// The receiver's export of this id: negative, or 0 for its main object.
+    Import(i64),
+    /// A part of the receiver's answer to the sender's call of this id.
+    Answer(i64, Path),
+}
+
+/// A parameter that is not in the body.
+#[derive(Debug)]
+pub(crate) enum WireArg<'a> {
+    /// It is a part of the receiver's answer to the sender's call of this id.
+    Promise { param: u8, id: i64, path: Path },
+    /// It settled on its way here: a body of its own that uses the next so many capabilities of the message.
+    Value { param: u8, caps: usize, body: &'a [u8] },
+}
+
+/// Why a frame is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum WireError {
+    Truncated,
+    LeftOver(usize),
+    UnknownKind(u8),
+    UnknownFlags(u8),
+    UnknownTag(u8),
+    BadMagic,
+    BadText,
+    TooMany { what: &'static str, limit: usize, actual: u64 },
+    BadId(i64),
+}
+
+impl std::fmt::Display for WireError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("a frame ends in the middle of a field"),
+            Self::LeftOver(bytes) => write!(f, "a frame has {bytes} bytes after its last field"),
+            Self::UnknownKind(kind) => write!(f, "a frame is of the unknown kind {kind}"),
+            Self::UnknownFlags(flags) => write!(f, "a frame has unknown flags {flags:#x}"),
+            Self::UnknownTag(tag) => write!(f, "a field has the unknown tag {tag}"),
+            Self::BadMagic => f.write_str("the greeting does not begin with FARC: the peer does not speak farcall"),
+            Self::BadText => f.write_str("a text is not UTF-8"),
+            Self::TooMany { what, limit, actual } => write!(f, "a message has {actual} {what}; the limit is {limit}"),
+            Self::BadId(id) => write!(f, "the id {id} cannot stand where it does"),
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, WireError>;
+
+/// Takes one frame apart, without its length field.
+pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>> {
+    let mut input = Input(frame);
+    let message = match input.byte()? {
+        kind::CALL => return call(input, limits),
+        kind::ANSWER => {
+            let id = input.id()?;
+            let flags = input.byte()?;
+            if flags > 3 {
+                return Err(WireError::UnknownFlags(flags));
+            }
+            let caps = if flags & 2 == 0 { Vec::new() } else { input.caps(limits)? };
+            return Ok(Message::Answer { id, user: flags & 1 != 0, caps, body: input.0 });
+        }
+        kind::REJECT => input.reject()?,
+        kind::RELEASE => Message::Release { id: input.id()?, count: input.varint()? },
+        kind::FINISH => Message::Finish { id: input.id()?, cancel: input.byte()? != 0 },
+        kind::PULL => Message::Pull { id: input.id()? },
+        kind::CREDIT => Message::Credit { bytes: input.varint()? },
+        kind::GOAWAY => Message::Goaway { last: input.id()? },
+        kind::ABORT => Message::Abort { kind: input.error_kind()?, message: input.text()? },
+        kind::HELLO => {
+            if input.slice(4)? != MAGIC {
+                return Err(WireError::BadMagic);
+            }
+            let version = input.slice(2)?;
+            Message::Hello {
+                version: u16::from_le_bytes([version[0], version[1]]),
+                window: input.varint()?,
+                frame_bytes: input.varint()?,
+                // Later versions may say more in their greeting: what follows the name is not looked at.
+                name: {
+                    let name = input.text()?;
+                    input.0 = &[];
+                    name
+                },
+            }
+        }
+        other => return Err(WireError::UnknownKind(other)),
+    };
+    if !input.0.is_empty() {
+        return Err(WireError::LeftOver(input.0.len()));
+    }
+    Ok(message)
+}
+
+fn call<'a>(mut input: Input<'a>, limits: &Limits) -> Result<Message<'a>> {
+    let flags = input.byte()?;
+    if flags & !flag::ALL != 0 {
+        return Err(WireError::UnknownFlags(flags));
+    }
+    let target = input.id()?;
+    let path = if flags & flag::PATH == 0 { Path::EMPTY } else { input.path(limits)? };
+    let method = input.slice(8)?;
+    let method = u64::from_le_bytes([
+        method[0], method[1], method[2], method[3], method[4], method[5], method[6], method[7],
+    ]);
+    if flags & flag::META != 0 {
+        let length = input.length()?;
+        input.slice(length)?;
+    }
+    let caps = if flags & flag::CAPS == 0 { Vec::new() } else { input.caps(limits)? };
+    let args = if flags & flag::ARGS == 0 { Vec::new() } else { input.args(limits)? };
+    Ok(Message::Call(CallMessage { flags, target, path, method, caps, args, body: input.0 }))
+}
+
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn byte(&mut self) -> Result<u8> {
+        let (&first, rest) = self.0.split_first().ok_or(WireError::Truncated)?;
+        self.0 = rest;
+        Ok(first)
+    }
+
+    fn slice(&mut self, length: usize) -> Result<&'a [u8]> {
+        if length > self.0.len() {
+            return Err(WireError::Truncated);
+        }
+        let (slice, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Ok(slice)
+    }
+
+    fn varint(&mut self) -> Result<u64> {
+        take_varint(&mut self.0).ok_or(WireError::Truncated)
+    }
+
+    fn id(&mut self) -> Result<i64> {
+        take_signed(&mut self.0).ok_or(WireError::Truncated)
+    }
+
+    fn length(&mut self) -> Result<usize> {
+        usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)
+    }
+
+    fn text(&mut self) -> Result<&'a str> {
+        let length = self.length()?;
+        std::str::from_utf8(self.slice(length)?).map_err(|_| WireError::BadText)
+    }
+
+    fn error_kind(&mut self) -> Result<ErrorKind> {
+        // A kind that a later version added reads as the most general one.
+        Ok(ErrorKind::from_code(self.byte()?).unwrap_or(ErrorKind::Internal))
+    }
+
+    fn count(&mut self, what: &'static str, limit: usize) -> Result<usize> {
+        let actual = self.varint()?;
+        if actual > limit as u64 {
+            return Err(WireError::TooMany { what, limit, actual });
+        }
+        Ok(actual as usize)
+    }
+
+    fn path(&mut self, limits: &Limits) -> Result<Path> {
+        let count = self.count("steps in a path", limits.path_steps)?;
+        let mut steps = Vec::with_capacity(count);
+        for _ in 0..count {
+            steps.push(u16::try_from(self.varint()?).map_err(|_| WireError::Truncated)?);
+        }
+        Ok(Path::from_steps(&steps))
+    }
+
+    fn caps(&mut self, limits: &Limits) -> Result<Vec<WireCap>> {
+        let count = self.count("capabilities", limits.caps_per_message)?;
+        let mut caps = Vec::with_capacity(count.min(self.0.len()));
+        for _ in 0..count {
+            let tag = self.byte()?;
+            let id = self.id()?;
+            caps.push(match tag {
+                0 if id < 0 => WireCap::Export(id),
+                1 if id <= 0 => WireCap::Import(id),
+                2 if id > 0 => WireCap::Answer(id, self.path(limits)?),
+                0..=2 => return Err(WireError::BadId(id)),
+                other => return Err(WireError::UnknownTag(other)),
+            });
+        }
+        Ok(caps)
+    }
+
+    fn args(&mut self, limits: &Limits) -> Result<Vec<WireArg<'a>>> {
+        let count = self.count("promised arguments", 12)?;
+        let mut args = Vec::with_capacity(count);
+        for _ in 0..count {
+            let param = self.byte()?;
+            args.push(match self.byte()? {
+                0 => {
+                    let id = self.id()?;
+                    if id <= 0 {
+                        return Err(WireError::BadId(id));
+                    }
+                    WireArg::Promise { param, id, path: self.path(limits)? }
+                }
+                1 => {
+                    let caps = self.count("capabilities", limits.caps_per_message)?;
+                    let length = self.length()?;
+                    WireArg::Value { param, caps, body: self.slice(length)? }
+                }
+                other => return Err(WireError::UnknownTag(other)),
+            });
+        }
+        Ok(args)
+    }
+
+    fn reject(&mut self) -> Result<Message<'a>> {
+        let id = self.id()?;
+        let kind = self.error_kind()?;
+        let origin = self.error_kind()?;
+        let flags = self.byte()?;
+        if flags > 3 {
+            return Err(WireError::UnknownFlags(flags));
+        }
+        let message = self.text()?;
+        let user = if flags & 2 == 0 {
+            None
+        } else {
+            let length = self.length()?;
+            Some(self.slice(length)?)
+        };
+        Ok(Message::Reject { id, kind, origin, may_have_run: flags & 1 != 0, message, user })
+    }
+}

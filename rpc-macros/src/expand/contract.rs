@@ -1,0 +1,215 @@
+//! Contracts: a trait whose implementors are targets, and how `impl Counter for MyCounter`, perhaps in another
+//! crate where only the trait is imported, finds the stub.
+//!
+//! The trait gets a hidden supertrait that every type implements and whose only member is the type of the stub.
+//! `T::__CounterStub` finds it through `T: Counter` without importing anything. It carries the trait's name, for
+//! with one name for all of them `T: Admin`, where `Admin: Counter`, would be ambiguous.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Generics, Path, Type, parse_quote};
+
+use super::convert::{self, Conversion};
+use super::{bare_params, checks, in_block, library, lints, stub, table, used_params, with_param};
+use crate::model::{Owner, Parent, Target};
+use crate::parse::{Body, Function, Member, TraitBlock};
+use crate::types;
+
+/// What is printed for `trait Counter { … }`, the trait included.
+pub(crate) fn contract(block: &TraitBlock, target: &Target) -> TokenStream {
+    let declared = declaration(block, target);
+    let hidden = hidden_supertrait(target);
+    let parent_alias = parent_alias(target);
+    let definition = stub::definition(target);
+    let interface = stub::interface(target);
+    let methods = stub::methods(target);
+    let impls = stub::impls(target);
+    let parent = parent_type(target).map(|parent| {
+        let private = library();
+        quote!(<#parent as #private::StubOf<__T>>::TABLE)
+    });
+    let table = table::stub_of(target, parent);
+    let parent_conversions = parent_conversions(target);
+    let callable = convert::callable(target);
+    let checks = checks::target(target);
+    let items = quote!(#interface #methods #impls #table #parent_conversions #callable #checks);
+    let block = in_block(&target.private, &items);
+    quote!(#declared #hidden #parent_alias #definition #block)
+}
+
+/// Input: `trait Counter { async fn increment(&mut self, amount: i64) -> i64; }`, output:
+/// `trait Counter: __FarcallCounter + Send + 'static { fn increment(&mut self, …) -> impl Future<Output = i64> + Send; }`
+fn declaration(block: &TraitBlock, target: &Target) -> TokenStream {
+    let private = &target.private;
+    let mut head = block.head.clone();
+    let (_, arguments, _) = target.generics.split_for_impl();
+    let hidden = hidden_name(&target.name);
+    head.supertraits.push(parse_quote!(#hidden #arguments));
+    head.supertraits.push(parse_quote!(#private::Send));
+    if target.shares_async() {
+        head.supertraits.push(parse_quote!(#private::Sync));
+    }
+    head.supertraits.push(parse_quote!('static));
+    let exported = |function: &Function| target.methods.iter().any(|method| method.ident == function.sig.ident);
+    let members = block.members.iter().map(|member| match member {
+        Member::Function(function) if exported(function) => sendable(private, function).into_token_stream(),
+        other => other.to_token_stream(),
+    });
+    head.items = members.map(syn::TraitItem::Verbatim).collect();
+    head.into_token_stream()
+}
+
+/// Input: `async fn f(&self) -> R { body }`, output: `fn f(&self) -> impl Future<Output = R> + Send { async move { body } }`
+fn sendable(private: &TokenStream, function: &Function) -> Function {
+    let Function { attrs, vis, defaultness, sig, body } = function;
+    let (mut sig, mut body) = (sig.clone(), body.clone());
+    let future = match &sig.output {
+        syn::ReturnType::Type(_, ty) => types::future_output(ty),
+        syn::ReturnType::Default => None,
+    };
+    if sig.asyncness.take().is_some() {
+        if let Body::Block(block) = &mut body {
+            *block = syn::parse_quote_spanned!(block.span()=> { async move #block });
+        }
+    } else if future.is_none() {
+        return Function { attrs: attrs.clone(), vis: vis.clone(), defaultness: *defaultness, sig, body };
+    }
+    let output = match (future, &sig.output) {
+        (Some(output), _) => output,
+        (None, syn::ReturnType::Type(_, ty)) => (**ty).clone(),
+        (None, syn::ReturnType::Default) => types::unit(),
+    };
+    sig.output = parse_quote!(-> impl #private::Future<Output = #output> + #private::Send);
+    Function { attrs: attrs.clone(), vis: vis.clone(), defaultness: *defaultness, sig, body }
+}
+
+fn hidden_name(name: &Ident) -> Ident {
+    format_ident!("__Farcall{}", name)
+}
+
+/// The name of the hidden associated type of a contract.
+fn stub_member(name: &Ident) -> Ident {
+    format_ident!("__{}Stub", name, span = name.span())
+}
+
+fn hidden_supertrait(target: &Target) -> TokenStream {
+    let Target { private, name, vis, generics, .. } = target;
+    let (hidden, member, stub) = (hidden_name(name), stub_member(name), target.stub_type());
+    let blanket = with_param(generics, parse_quote!(__T: ?#private::Sized));
+    let (params, _, clause) = blanket.split_for_impl();
+    let (_, arguments, _) = generics.split_for_impl();
+    let (bare, lints) = (bare_params(generics), lints());
+    quote! {
+        #[doc(hidden)]
+        #lints
+        #vis trait #hidden <#bare> #clause { type #member where Self: #private::Sized; }
+        #[automatically_derived]
+        #lints
+        impl #params #hidden #arguments for __T #clause { type #member = #stub where Self: #private::Sized; }
+    }
+}
+
+/// The generics of the contract and, last, `__T`: whoever implements it.
+pub(crate) fn with_implementor(target: &Target) -> Generics {
+    let (name, (_, arguments, _)) = (&target.name, target.generics.split_for_impl());
+    with_param(&target.generics, parse_quote!(__T: #name #arguments))
+}
+
+/// `type __AdminExtends<__T: Counter> = __T::__CounterStub;`
+fn parent_alias(target: &Target) -> Option<TokenStream> {
+    let parent = extended(target)?;
+    let alias = alias_name(target);
+    Some(stub_alias(&alias, &target.generics, &parent.path, &parent.name))
+}
+
+/// The stub of the contract that this one extends: `__AdminExtends<()>`, for bounds of aliases are not enforced and
+/// the hidden supertrait is implemented by every type.
+pub(crate) fn parent_type(target: &Target) -> Option<TokenStream> {
+    let parent = extended(target)?;
+    let alias = alias_name(target);
+    let (_, used) = used_params(&target.generics, parent.path.to_token_stream());
+    Some(quote!(#alias<#(#used,)* ()>))
+}
+
+fn extended(target: &Target) -> Option<&Parent> {
+    match &target.owner {
+        Owner::Contract { extends } => extends.as_ref(),
+        Owner::Inherent(_) => None,
+    }
+}
+
+fn alias_name(target: &Target) -> Ident {
+    format_ident!("__{}Extends", target.name)
+}
+
+/// An alias for the stub of whatever implements `contract`.
+fn stub_alias(alias: &Ident, generics: &Generics, contract: &Path, name: &Ident) -> TokenStream {
+    let (used, _) = used_params(generics, contract.to_token_stream());
+    let member = stub_member(name);
+    let bound = quote_spanned!(contract.span()=> __T: #contract);
+    quote! {
+        #[allow(type_alias_bounds, dead_code, private_bounds, private_interfaces)]
+        type #alias<#(#used,)* #bound> = __T::#member;
+    }
+}
+
+/// A stub of this contract is one of its parent's too: by `Deref`, and as an argument.
+fn parent_conversions(target: &Target) -> Option<TokenStream> {
+    let parent = parent_type(target)?;
+    let private = &library();
+    let (stub, (params, _, clause)) = (target.stub_type(), target.generics.split_for_impl());
+    let argument = |source: TokenStream, stub: TokenStream| {
+        quote! {
+            #[automatically_derived]
+            #[diagnostic::do_not_recommend]
+            impl #params #private::IntoArg<#parent> for #source #clause {
+                fn into_arg(self) -> #private::Arg<#parent> { #private::Arg::Value(#stub) }
+            }
+        }
+    };
+    let moved = argument(stub.clone(), quote!(self.0));
+    let copied = argument(quote!(&#stub), quote!(#private::Clone::clone(&self.0)));
+    Some(quote! {
+        #[automatically_derived]
+        impl #params #private::Deref for #stub #clause {
+            type Target = #parent;
+            fn deref(&self) -> &Self::Target { &self.0 }
+        }
+        #moved
+        #copied
+    })
+}
+
+/// The `impl` of a contract for a target.
+pub(crate) struct Implementation<'a> {
+    pub(crate) private: TokenStream,
+    pub(crate) generics: &'a Generics,
+    /// `papi::Counter`
+    pub(crate) contract: &'a Path,
+    /// The name under which the contract was declared.
+    pub(crate) name: Ident,
+    pub(crate) target: &'a Type,
+    /// Whether the target travels as the stub of another contract when it is returned by value.
+    pub(crate) secondary: bool,
+}
+
+impl Implementation<'_> {
+    /// What is printed beside `impl papi::Counter for MyCounter { … }`: the conversions, for all else is in the
+    /// contract's crate.
+    pub(crate) fn print(&self) -> TokenStream {
+        let alias = format_ident!("__Stub");
+        let declared = stub_alias(&alias, self.generics, self.contract, &self.name);
+        let (_, used) = used_params(self.generics, self.contract.to_token_stream());
+        let target = self.target;
+        let conversion = Conversion {
+            generics: self.generics,
+            target,
+            stub: &quote!(#alias<#(#used,)* #target>),
+            span: self.name.span(),
+        };
+        let conversions = conversion.print();
+        let value = (!self.secondary).then(|| conversion.value());
+        in_block(&self.private, &quote!(#declared #conversions #value))
+    }
+}

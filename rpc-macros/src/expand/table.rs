@@ -1,0 +1,96 @@
+//! The table: how each exported method is run on a target.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::library;
+use crate::model::{Method, Owner, Param, Receiver, Target};
+use crate::types::{self, Lend};
+
+/// `impl StubOf<Counter> for CounterStub`: the table, and how a target moves behind the stub. `parent` is the table
+/// of the contract that this one extends.
+pub(crate) fn stub_of(target: &Target, parent: Option<TokenStream>) -> TokenStream {
+    let private = &library();
+    let generics = match &target.owner {
+        Owner::Inherent(_) => target.generics.clone(),
+        Owner::Contract { .. } => super::contract::with_implementor(target),
+    };
+    let (params, _, clause) = generics.split_for_impl();
+    let (stub, own) = (target.stub_type(), target.target_type());
+    let methods = target.methods.iter().map(|each| method(target, each));
+    let parent = match parent {
+        Some(parent) => quote!(#private::Option::Some(#parent)),
+        None => quote!(#private::Option::None),
+    };
+    let serve = if target.is_serial() { format_ident!("serve_serial") } else { format_ident!("serve_shared") };
+    quote! {
+        #[automatically_derived]
+        impl #params #private::StubOf<#own> for #stub #clause {
+            const TABLE: &'static #private::Table<#own> = &#private::Table {
+                interface: <Self as #private::Stub>::interface,
+                methods: &[#(#methods),*],
+                parent: #parent,
+            };
+            fn serve(target: #own) -> Self {
+                #private::Pipeline::from_handle(#private::#serve(target, Self::TABLE))
+            }
+        }
+    }
+}
+
+/// Input: `async fn rename(&self, name: &str)`, output: `Method::shared_async(|target, call| call.start(
+/// move |(a0,): (String,)| async move { <Foo>::rename(&target, Borrow::borrow(&a0)).await }))`
+fn method(target: &Target, method: &Method) -> TokenStream {
+    let private = &library();
+    let (cfgs, ident) = (&method.carried.cfgs, &method.ident);
+    let names: Vec<Ident> = (0..method.params.len()).map(|index| format_ident!("a{index}")).collect();
+    let (pattern, wire) = (types::tuple(names.iter()), method.wire_types(private));
+    let arguments = method.params.iter().zip(&names).map(|(param, name)| argument(param, name));
+    let own = owner(target);
+    let lent = match (method.is_async, method.receiver) {
+        (false, _) => quote!(target),
+        (true, Receiver::Shared) => quote!(&target),
+        (true, Receiver::Exclusive) => quote!(&mut target),
+    };
+    let run = quote_spanned!(ident.span()=> #own::#ident(#lent #(, #arguments)*));
+    let constructor = match (target.is_serial(), method.is_async) {
+        (false, false) => quote!(shared),
+        (false, true) => quote!(shared_async),
+        (true, false) => quote!(serial),
+        (true, true) => quote!(serial_async),
+    };
+    let shim = match (method.is_async, method.receiver) {
+        (false, _) => quote!(|target, call| call.run(|#pattern: #wire| #run)),
+        (true, receiver) => {
+            let mutability = (receiver == Receiver::Exclusive).then(|| quote!(mut));
+            quote!(|#mutability target, call| call.start(move |#pattern: #wire| async move { #run.await }))
+        }
+    };
+    let spawned = method.spawned.then(|| quote!(.spawned()));
+    quote!(#(#cfgs)* #private::Method::#constructor(#shim) #spawned)
+}
+
+/// `<Counter>` or `<__T as Counter<K>>`: the user's methods are called by path, whatever traits are in scope.
+fn owner(target: &Target) -> TokenStream {
+    let own = target.target_type();
+    match &target.owner {
+        Owner::Inherent(ty) => quote_spanned!(ty.span()=> <#own>),
+        Owner::Contract { .. } => {
+            let (name, (_, arguments, _)) = (&target.name, target.generics.split_for_impl());
+            quote!(<#own as #name #arguments>)
+        }
+    }
+}
+
+/// An argument as the method takes it.
+fn argument(param: &Param, name: &Ident) -> TokenStream {
+    let private = &library();
+    match &param.lend {
+        Lend::Owned => quote!(#name),
+        Lend::Reference(lent) => quote!(#private::Borrow::<#lent>::borrow(&#name)),
+        Lend::OptionalReference(lent) => {
+            quote!(#private::Option::map(#private::Option::as_ref(&#name), #private::Borrow::<#lent>::borrow))
+        }
+    }
+}

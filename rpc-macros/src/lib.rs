@@ -1,0 +1,120 @@
+//! The macros of farcall: `#[rpc_target]` and `#[derive(RpcValue)]`.
+//!
+//! # Layout
+//!
+//! A macro is a small compiler, and the modules are its passes:
+//!
+//! - parse: `parse` (the item, bodies unread), `attr` and `serde_attr` (what attributes say), `rename`, `types`
+//! - model: `model` (targets and their methods), `value` (structs and enums)
+//! - validate: `valid` (one function for each group of rules), `report` (all mistakes in one go), `wire_name`
+//! - expand: `expand`, one file for each thing that is printed
+//! - `fallback`: what is printed after a mistake
+//!
+//! What is printed names only `farcall::__private` and the user's own types, and has no logic.
+
+mod attr;
+mod expand;
+mod fallback;
+#[cfg(test)]
+mod golden;
+mod model;
+mod parse;
+mod rename;
+mod report;
+mod serde_attr;
+mod target;
+mod types;
+mod valid;
+mod value;
+mod wire_name;
+
+use proc_macro::TokenStream;
+
+/// Makes a type a target, a trait a contract, and a type a target of a contract.
+///
+/// # On an `impl`
+///
+/// Each `pub` method with `&self` or `&mut self` can be called from elsewhere; private ones never. Beside the `impl`
+/// stands then its stub, here `CounterStub`, with a method for each of them:
+///
+/// ```ignore
+/// #[rpc_target]
+/// impl Counter {
+///     pub fn increment(&mut self, amount: i64) -> i64 { self.value += amount; self.value }
+///     #[rpc(get)]
+///     pub fn value(&self) -> i64 { self.value }
+/// }
+///
+/// impl CounterStub {
+///     pub fn increment(&self, amount: impl IntoArg<i64>) -> Promise<i64>;
+///     pub fn value(&self) -> Promise<i64>;
+/// }
+/// ```
+///
+/// Methods with `&self` run side by side. If one of them takes `&mut self`, all methods of the target run one after
+/// another, in the order in which the calls came, and each holds the target until it returns: one that awaits its
+/// own caller waits for ever.
+///
+/// # On a trait
+///
+/// The trait becomes a contract: it has the same stub, `CounterStub`, and any number of types implement it, each
+/// `impl` under `#[rpc_target]`, also in other crates. Peers cannot tell it from an `impl`. Its `async fn`s return
+/// `impl Future + Send`, and it has the supertraits `Send` and `'static`, and `Sync` if it has an `async fn(&self)`.
+/// A contract may extend one other: `trait Admin: Counter` has an `AdminStub` that derefs to `CounterStub`.
+///
+/// # Options
+///
+/// - `crate = path`: where farcall is, if not at `::farcall`
+/// - `stub = "Name"`: the name of the stub
+/// - `extends = "Counter"`, on a trait: which of several supertraits is a contract; `""` if none is
+/// - `contract = "Counter"`, on the `impl` of a contract: the name with which the contract was declared, if it is
+///   imported under another one
+/// - `secondary`, on the `impl` of a contract: returned by value, the target travels as the stub of another contract
+///
+/// # Options of methods
+///
+/// - `#[rpc(get)]`: a property
+/// - `#[rpc(rename = "name")]`: its name on the wire
+/// - `#[rpc(skip)]`: not on the stub
+/// - `#[rpc(call)]`: what a call of the stub itself runs; the stub can then be passed as an `RpcFn`
+/// - `#[rpc(spawn)]`: runs in a task of its own, for methods that compute for long
+///
+/// # Signatures
+///
+/// A method has at most 12 parameters, each of a type that implements `RpcValue`, or `&T` or `Option<&T>` of such a
+/// one. It returns what implements `RpcReturn`: an `RpcValue`, a target, or a `Result` of these; also in `Option`,
+/// `Vec`, tuples and maps. It is not generic.
+#[proc_macro_attribute]
+pub fn rpc_target(options: TokenStream, item: TokenStream) -> TokenStream {
+    target::rpc_target(options.into(), item.into()).into()
+}
+
+/// Makes a struct or an enum a value, which travels as data; it needs serde's `Serialize` and `Deserialize` too.
+///
+/// All fields travel. Each `pub` one has an accessor on promises of the value:
+///
+/// ```ignore
+/// #[derive(Serialize, Deserialize, RpcValue)]
+/// pub struct Company { pub name: String, pub mailbox: MailboxStub, row_id: u64 }
+///
+/// directory.by_name("acme").mailbox().send("hi").await?; // one round trip
+/// ```
+///
+/// The fields of a tuple struct are `_0()`, `_1()`; a struct with one unnamed public field is passed through as that
+/// field is; an enum has no accessors. Type parameters must be `RpcValue`: write no bound on the type itself, or
+/// `#[serde(bound = "")]` beside it.
+///
+/// # Options
+///
+/// - `#[rpc(crate = path)]`: where farcall is, if not at `::farcall`
+/// - `#[rpc(bound = "T::Item: RpcValue")]`: what is asked of type parameters, instead of `T: RpcValue`
+/// - `#[rpc(pipeline = "Name")]`: the name of the type that has the accessors
+/// - `#[rpc(schema = "Type")]`, on a field with `#[serde(with = "…")]`: the type whose encoding it has
+///
+/// Attributes of serde are heeded. Those with which the binary wire cannot be read back are errors: `flatten`,
+/// `untagged`, `tag`, `content`, `skip_serializing_if`, `skip_serializing` and `skip_deserializing` alone, and `skip`
+/// on a variant that is not among the last.
+#[proc_macro_derive(RpcValue, attributes(rpc, serde))]
+pub fn rpc_value(item: TokenStream) -> TokenStream {
+    value::rpc_value(item.into()).into()
+}

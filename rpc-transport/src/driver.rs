@@ -1,0 +1,237 @@
+//! [`Driver`]: the loop that pumps a connection through a byte stream.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use farcall_core::Segment;
+use farcall_core::connection::{Connection, Input, Turned};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Which side of a connection a driver is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// It asked for the connection, and closes it when nothing keeps it (R17b).
+    Connecting,
+    /// It was asked.
+    Accepting,
+}
+
+/// Owns one transport and moves everything between it and its connection, in both directions, in one task. Reading
+/// never waits for writing: two full socket buffers must not be a deadlock.
+///
+/// Dropping it ends the connection: every promise settles, every target is given up (R17c).
+#[derive(Debug)]
+pub struct Driver<S> {
+    stream: S,
+    connection: Connection,
+    side: Side,
+    input: Input,
+    writing: Writing,
+    /// Whether anything was ever on its way: a connection that was never used is not closed for being idle.
+    used: bool,
+    closing: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    pub(crate) fn new(stream: S, connection: Connection, side: Side) -> Self {
+        Self {
+            stream,
+            connection,
+            side,
+            input: Input::default(),
+            writing: Writing::default(),
+            used: false,
+            closing: false,
+        }
+    }
+
+    /// Reads once. `true`: there may be more to handle.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let space = self.input.space();
+        let bytes = ready!(read_into(Pin::new(&mut self.stream), cx, space))?;
+        if bytes == 0 {
+            return Poll::Ready(Ok(false));
+        }
+        self.input.read(bytes);
+        Poll::Ready(Ok(true))
+    }
+
+    /// Writes all that can be written now. `Ready`: nothing is left.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.writing.is_empty() && !self.writing.refill(&self.connection) {
+                return Pin::new(&mut self.stream).poll_flush(cx);
+            }
+            ready!(self.writing.poll(Pin::new(&mut self.stream), cx))?;
+        }
+    }
+
+    /// Whether this side has nothing more to say.
+    fn may_close(&mut self) -> bool {
+        let (theirs, ours) = self.connection.table_sizes();
+        self.used |= theirs + ours > 0;
+        self.connection.is_drained() || (self.side == Side::Connecting && self.used && self.connection.is_idle())
+    }
+}
+
+/// `poll_read` into the spare room of a buffer, without filling the room first.
+fn read_into<S: AsyncRead>(
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    space: &mut bytes::BytesMut,
+) -> Poll<io::Result<usize>> {
+    use tokio::io::AsyncReadExt;
+    let mut read = std::pin::pin!(stream.read_buf(space));
+    read.as_mut().poll(cx)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
+    type Output = io::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let mut turned = Turned::NeedInput;
+        loop {
+            let read = if turned == Turned::NeedInput { this.poll_read(cx) } else { Poll::Ready(Ok(true)) };
+            match &read {
+                Poll::Ready(Ok(true)) => turned = this.connection.turn(&mut this.input),
+                Poll::Ready(Ok(false)) => {
+                    this.connection.transport_ended(None);
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Err(error)) => {
+                    this.connection.transport_ended(Some(error));
+                    return read.map(|read| read.map(|_| ()));
+                }
+                Poll::Pending => {}
+            }
+            let wrote = this.poll_write(cx);
+            if let Poll::Ready(Err(error)) = &wrote {
+                this.connection.transport_ended(Some(error));
+                return wrote;
+            }
+            if turned == Turned::Ended || this.connection.ended().is_some() {
+                // The reason is on its way to the peer; whether it arrives is not worth waiting for long.
+                let _ = Pin::new(&mut this.stream).poll_shutdown(cx);
+                return Poll::Ready(Ok(()));
+            }
+            if turned == Turned::Yield {
+                // Others run before the next turn.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if read.is_pending() {
+                if wrote.is_ready() && (this.closing || this.may_close()) {
+                    this.closing = true;
+                    if let Poll::Ready(Err(error)) = Pin::new(&mut this.stream).poll_shutdown(cx) {
+                        this.connection.transport_ended(Some(&error));
+                        return Poll::Ready(Err(error));
+                    }
+                }
+                if !this.connection.sleep(cx.waker()) || wrote.is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl<S> Drop for Driver<S> {
+    fn drop(&mut self) {
+        self.connection.transport_ended(None);
+    }
+}
+
+/// Output that left the connection's buffer and is being written: bytes, with payloads between them.
+#[derive(Debug, Default)]
+struct Writing {
+    segment: Segment,
+    /// How far `segment.bytes` is written.
+    done: usize,
+}
+
+/// Slices given to one vectored write.
+const SLICES: usize = 64;
+
+impl Writing {
+    fn is_empty(&self) -> bool {
+        self.segment.is_written(self.done)
+    }
+
+    fn refill(&mut self, connection: &Connection) -> bool {
+        self.segment.clear();
+        self.done = 0;
+        connection.take_output(&mut self.segment)
+    }
+
+    fn poll<S: AsyncWrite>(&mut self, stream: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let written = match self.segment.payloads() {
+            payloads if payloads.is_empty() => ready!(stream.poll_write(cx, &self.segment.bytes()[self.done..]))?,
+            payloads => {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let used = fill(&mut slices, self.segment.bytes(), self.done, payloads);
+                ready!(stream.poll_write_vectored(cx, &slices[..used]))?
+            }
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.advance(written);
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while written > 0 {
+            let next = self.segment.payloads_mut().front_mut();
+            match next {
+                Some((at, payload)) if *at == self.done => {
+                    let part = written.min(payload.len());
+                    payload.advance(part);
+                    written -= part;
+                    if payload.is_empty() {
+                        self.segment.payloads_mut().pop_front();
+                    }
+                }
+                Some((at, _)) => {
+                    let part = written.min(*at - self.done);
+                    self.done += part;
+                    written -= part;
+                }
+                None => {
+                    self.done += written;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn fill<'a>(
+    slices: &mut [IoSlice<'a>; SLICES],
+    bytes: &'a [u8],
+    mut done: usize,
+    payloads: &'a VecDeque<(usize, Bytes)>,
+) -> usize {
+    let mut used = 0;
+    for (at, payload) in payloads {
+        if used + 2 > SLICES {
+            return used;
+        }
+        if *at > done {
+            slices[used] = IoSlice::new(&bytes[done..*at]);
+            used += 1;
+            done = *at;
+        }
+        slices[used] = IoSlice::new(payload);
+        used += 1;
+    }
+    if done < bytes.len() && used < SLICES {
+        slices[used] = IoSlice::new(&bytes[done..]);
+        used += 1;
+    }
+    used
+}

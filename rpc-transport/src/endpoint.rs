@@ -1,0 +1,221 @@
+//! Connecting and serving: from an address, or a byte stream, to a stub.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use farcall_core::connection::Connection;
+use farcall_core::error::Error;
+use farcall_core::handle::Handle;
+use farcall_core::limits::Limits;
+use farcall_core::promise::Pipeline;
+use farcall_core::stub::{IntoStub, Stub};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::driver::{Driver, Side};
+use crate::uri::Uri;
+
+/// How one side of a connection is set up: its limits, and the object that it offers.
+///
+/// Both sides may offer one; who connects and who accepts makes no other difference.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    limits: Limits,
+    main: Option<Handle>,
+}
+
+impl Endpoint {
+    /// An endpoint with the default limits that offers nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Offers this target, or the target behind this stub, as the main object.
+    #[must_use]
+    pub fn offer<S: Stub>(mut self, main: impl IntoStub<S>) -> Self {
+        self.main = Some(main.into_stub().into_handle());
+        self
+    }
+
+    /// Allows the peer, and itself, this much.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Runs a connection over a byte stream that was asked for; the driver has to be polled or spawned.
+    pub fn connect_over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> (Connection, Driver<S>) {
+        self.over(stream, Side::Connecting)
+    }
+
+    /// Runs a connection over a byte stream that was accepted; the driver has to be polled or spawned.
+    pub fn accept_over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> (Connection, Driver<S>) {
+        self.over(stream, Side::Accepting)
+    }
+
+    fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, side: Side) -> (Connection, Driver<S>) {
+        let connection = Connection::new(self.limits.clone(), self.main.clone());
+        (connection.clone(), Driver::new(stream, connection, side))
+    }
+
+    /// Connects to an address. The driver runs on the current tokio runtime.
+    ///
+    /// # Errors
+    /// What the operating system says, or that the address is none.
+    pub async fn connect(&self, uri: &str) -> io::Result<Connection> {
+        match uri.parse()? {
+            Uri::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(self.spawn(stream, Side::Connecting))
+            }
+            Uri::Unix(path) => Ok(self.spawn(UnixStream::connect(path).await?, Side::Connecting)),
+        }
+    }
+
+    fn spawn<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, side: Side) -> Connection {
+        let (connection, driver) = self.over(stream, side);
+        tokio::spawn(async move {
+            if let Err(error) = driver.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+        });
+        connection
+    }
+
+    /// Serves the main object to everyone who connects to the address.
+    ///
+    /// # Errors
+    /// What the operating system says, or that the address is none.
+    pub async fn serve(self, uri: &str) -> io::Result<Server> {
+        let listener = match uri.parse()? {
+            Uri::Tcp(address) => Listener::Tcp(TcpListener::bind(address).await?),
+            Uri::Unix(path) => Listener::Unix(UnixListener::bind(path)?),
+        };
+        let uri = listener.uri()?;
+        Ok(Server { uri, listener, endpoint: self, connections: Vec::new() })
+    }
+}
+
+/// Gives the stub of the peer's main object. It is not asked for: the first call shows whether it is there.
+pub fn main_stub<S: Stub>(connection: &Connection) -> S {
+    S::from_handle(connection.main())
+}
+
+/// Connects to an address and gives the stub of the main object that is offered there.
+///
+/// The connection closes when the last stub and promise of it is gone.
+///
+/// # Errors
+/// What the operating system says, or that the address is none.
+pub async fn connect<S: Stub>(uri: &str) -> io::Result<S> {
+    Ok(main_stub(&Endpoint::new().connect(uri).await?))
+}
+
+/// Serves a target at an address. Await the [`Server`], or spawn it.
+///
+/// # Errors
+/// What the operating system says, or that the address is none.
+pub async fn serve<S: Stub>(uri: &str, main: impl IntoStub<S>) -> io::Result<Server> {
+    Endpoint::new().offer(main).serve(uri).await
+}
+
+#[derive(Debug)]
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    fn uri(&self) -> io::Result<Uri> {
+        Ok(match self {
+            Self::Tcp(listener) => Uri::Tcp(listener.local_addr()?.to_string()),
+            Self::Unix(listener) => {
+                Uri::Unix(listener.local_addr()?.as_pathname().map(Into::into).unwrap_or_default())
+            }
+        })
+    }
+}
+
+/// Accepts connections and serves them, as long as it is polled.
+///
+/// Dropping it stops accepting and leaves the connections that there are; [`Server::shutdown`] ends them in peace.
+#[derive(Debug)]
+pub struct Server {
+    uri: Uri,
+    listener: Listener,
+    endpoint: Endpoint,
+    connections: Vec<Connection>,
+}
+
+impl Server {
+    /// The address that it serves at, with the port that the system chose.
+    pub fn uri(&self) -> String {
+        self.uri.to_string()
+    }
+
+    /// Asks every peer to make no more calls, lets those that run end, and waits until all connections are
+    /// closed, at most for `grace`. Calls that have not ended by then fail as disconnected.
+    pub async fn shutdown(self, grace: std::time::Duration) {
+        let Self { connections, listener, .. } = self;
+        drop(listener);
+        for connection in &connections {
+            connection.shutdown();
+        }
+        let all = async {
+            for connection in &connections {
+                connection.closed().await;
+            }
+        };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            for connection in &connections {
+                let text = "this side shut down, and its grace period is over";
+                connection.close(Error::new(farcall_core::error::ErrorKind::Disconnected, text));
+            }
+        }
+    }
+
+    fn admit(&mut self, connection: Connection) {
+        self.connections.retain(|connection| connection.ended().is_none());
+        self.connections.push(connection);
+    }
+}
+
+impl Future for Server {
+    type Output = io::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            let accepted = match &this.listener {
+                Listener::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| {
+                    // A socket that cannot be told so is slower, not wrong.
+                    let _ = stream.set_nodelay(true);
+                    this.endpoint.spawn(stream, Side::Accepting)
+                }),
+                Listener::Unix(listener) => {
+                    listener.poll_accept(cx).map_ok(|(stream, _)| this.endpoint.spawn(stream, Side::Accepting))
+                }
+            };
+            match accepted {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(connection)) => this.admit(connection),
+                Poll::Ready(Err(error)) if is_passing(&error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+/// Whether accepting may go well the next time: the one connection failed, not the listener.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,17 @@
+//! Moves farcall's frames over byte streams: TCP, Unix sockets, and anything that is `AsyncRead + AsyncWrite`.
+//!
+//! # Layout
+//!
+//! - `endpoint`: connecting and serving;
+//! - `driver`: the loop that pumps a connection through a byte stream;
+//! - `probe`: byte streams that count frames and round trips, and that add delay;
+//! - `uri`: addresses.
+
+mod driver;
+mod endpoint;
+pub mod probe;
+mod uri;
+
+pub use driver::Driver;
+pub use endpoint::{Endpoint, Server, connect, main_stub, serve};
+pub use uri::Uri;

@@ -1,0 +1,4 @@
+//! What farcall does, over every transport. `docs/BEHAVIOURS.md` says which test shows which behaviour.
+
+mod calls;
+mod kit;
