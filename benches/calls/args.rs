@@ -36,9 +36,9 @@ impl Default for Options {
         Self {
             workloads: workload::ALL.iter().collect(),
             sides: vec![Side::Farcall, Side::Limit],
-            rounds: 9,
-            warm_up: Duration::from_millis(150),
-            measured: Duration::from_millis(400),
+            rounds: 15,
+            warm_up: Duration::from_millis(100),
+            measured: Duration::from_millis(250),
             json: false,
         }
     }

@@ -1,5 +1,7 @@
 //! The side of farcall: the service and its callers, as a user would write them.
 
+#![allow(unreachable_pub, reason = "`pub` is what exports a method")]
+
 use farcall::prelude::*;
 use farcall::{Bytes, Promise};
 
@@ -41,10 +43,11 @@ impl Counter {
 
 /// Serves on a port of the system's choice until the process ends.
 pub(crate) async fn serve(announce: impl FnOnce(u16) -> Outcome<()>) -> Outcome<()> {
-    let server = farcall::serve("tcp://127.0.0.1:0", || Bench).await?;
-    let port = server.uri().rsplit(':').next().ok_or("the server has no port")?.parse()?;
-    announce(port)?;
-    std::future::pending().await
+    let server = farcall::serve("tcp://127.0.0.1:0", Bench).await?;
+    let uri = server.uri();
+    let port = uri.rsplit(':').next().unwrap_or_default();
+    announce(port.parse()?)?;
+    Ok(server.await?)
 }
 
 /// Makes calls as planned.
@@ -112,8 +115,7 @@ async fn pipelined(bench: &BenchStub, plan: &Plan) -> Outcome<Sample> {
         let mut objects = 0;
         while !stop.is_due() {
             let counter = bench.counter();
-            let answers: [Promise<i64>; 3] =
-                check::INCREMENTS.map(|(amount, _)| counter.increment(amount));
+            let answers: [Promise<i64>; 3] = check::INCREMENTS.map(|(amount, _)| counter.increment(amount));
             for (answer, (_, value)) in answers.into_iter().zip(check::INCREMENTS) {
                 check::number(value, answer.await?)?;
             }

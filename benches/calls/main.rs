@@ -1,8 +1,8 @@
 //! `cargo bench --bench calls`: what a call costs, beside the cost that no library can beat.
 //!
 //! Each workload runs twice in turn, once through farcall and once through a program written by hand for
-//! nothing but that workload (its *limit*, see [`limit`]), in fresh processes over TCP loopback. A row shows the
-//! medians over all rounds and how many times slower farcall is than the limit.
+//! nothing but that workload (its *limit*, see [`limit`]), in fresh processes over TCP loopback. A row shows
+//! the medians over all rounds and how many times slower farcall is than the limit.
 //!
 //! ```text
 //! cargo bench --bench calls                               # every workload, a table

@@ -49,7 +49,8 @@ impl Plan {
         Ok(self.server.ok_or("this work needs a server")?.port)
     }
 
-    /// Runs `work` twice, first to warm up. Each run works until its [`Stop`] is due, then says how many calls it made.
+    /// Runs `work` twice, first to warm up. Each run works until its [`Stop`] is due, then says how many
+    /// calls it made.
     pub(crate) async fn measure(&self, mut work: impl AsyncFnMut(Stop) -> Outcome<u64>) -> Outcome<Sample> {
         work(Stop::after(self.warm_up)).await?;
         let (start, cpu_before) = (Instant::now(), self.cpu());

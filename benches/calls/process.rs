@@ -3,17 +3,17 @@
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use crate::measure::{Peer, Plan, Sample};
-use crate::workload::{Placement, Side, Workload};
+use crate::workload::{Side, Workload};
 use crate::{Outcome, args};
 
 /// Runs one side of a workload once, in processes of its own.
 pub(crate) fn run(workload: &Workload, side: Side, plan: &Plan) -> Outcome<Sample> {
     let server = workload.work.has_server().then(|| Server::start(workload, side)).transpose()?;
     let plan = Plan { server: server.as_ref().map(|server| server.peer), ..*plan };
-    let output = CLIENT
-        .command(workload, &args::client(side, workload, &plan))?
+    let output = command(workload, &args::client(side, workload, &plan))?
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()?;
@@ -23,53 +23,32 @@ pub(crate) fn run(workload: &Workload, side: Side, plan: &Plan) -> Outcome<Sampl
     Sample::parse(&String::from_utf8(output.stdout)?)
 }
 
-/// Whether the processes of a workload can be put where they are to be.
-pub(crate) fn can_place(placement: Placement) -> bool {
-    let cores = CLIENT.core(placement).into_iter().chain(SERVER.core(placement));
-    cores.into_iter().all(|core| {
-        let trial = Command::new("taskset").args(["-c", core, "true"]).stderr(Stdio::null()).status();
+/// Whether `taskset` is there and may use core 0.
+pub(crate) fn can_pin() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let trial = Command::new("taskset").args(["-c", "0", "true"]).stderr(Stdio::null()).status();
         trial.is_ok_and(|status| status.success())
     })
 }
 
-/// The part of a child in a run.
-struct Part {
-    /// Its core where each has its own.
-    core: &'static str,
-}
-
-const CLIENT: Part = Part { core: "0" };
-const SERVER: Part = Part { core: "1" };
-
-impl Part {
-    fn core(&self, placement: Placement) -> Option<&'static str> {
-        match placement {
-            Placement::OneCore => Some("0"),
-            Placement::CoreEach => Some(self.core),
-            Placement::Anywhere => None,
-        }
-    }
-
-    fn command(&self, workload: &Workload, words: &[String]) -> Outcome<Command> {
-        let this = env::current_exe()?;
-        let placement = match env::var("PLACE").as_deref() { Ok("one") => Placement::OneCore, Ok("each") => Placement::CoreEach, Ok("any") => Placement::Anywhere, _ => workload.placement };
-        let core = self.core(placement).filter(|_| can_place(placement));
-        let mut command = match core {
-            Some(core) => {
-                let mut taskset = Command::new("taskset");
-                taskset.args(["-c", core]).arg(this);
-                taskset
-            }
-            None => Command::new(this),
-        };
-        command.args(words).envs(ALLOCATOR);
-        Ok(command)
-    }
+fn command(workload: &Workload, words: &[String]) -> Outcome<Command> {
+    let this = env::current_exe()?;
+    let mut command = if workload.one_core && can_pin() {
+        let mut taskset = Command::new("taskset");
+        taskset.args(["-c", "0"]).arg(this);
+        taskset
+    } else {
+        Command::new(this)
+    };
+    command.args(words).envs(ALLOCATOR);
+    Ok(command)
 }
 
 /// Lets glibc keep the memory that it has. As it comes, it gives the end of the heap back to the kernel when
-/// more than 128 KiB are free there, and asks for it again, page by page, at the next large payload. Whether that
-/// happens hangs on which small block lies last, so it would halve the speed of one side or the other by luck.
+/// more than 128 KiB are free there, and asks for it again, page by page, at the next large payload. Whether
+/// that happens hangs on which small block lies last, so it would halve the speed of one side or the other by
+/// luck.
 const ALLOCATOR: [(&str, &str); 2] =
     [("MALLOC_TRIM_THRESHOLD_", "268435456"), ("MALLOC_MMAP_THRESHOLD_", "33554432")];
 
@@ -81,8 +60,7 @@ struct Server {
 
 impl Server {
     fn start(workload: &Workload, side: Side) -> Outcome<Self> {
-        let child = SERVER
-            .command(workload, &args::server(side, workload))?
+        let child = command(workload, &args::server(side, workload))?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

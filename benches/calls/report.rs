@@ -31,8 +31,8 @@ struct Row<'w> {
 }
 
 impl<'w> Row<'w> {
-    /// Takes the samples. The sides take turns, and which begins changes from round to round: a machine that gets
-    /// slower or faster meanwhile does so for both.
+    /// Takes the samples. The sides take turns, and which begins changes from round to round: a machine that
+    /// gets slower or faster meanwhile does so for both.
     fn measure(workload: &'w Workload, options: &Options) -> Outcome<Self> {
         let plan = Plan { warm_up: options.warm_up, measured: options.measured, server: None };
         let mut row = Self { workload, farcall: Vec::new(), limit: Vec::new() };
@@ -86,18 +86,20 @@ impl<'w> Row<'w> {
 
     fn text(&self) -> String {
         let spread = self.spread().map(|(least, greatest)| format!("{least:.2}-{greatest:.2}"));
-        let misplaced = !process::can_place(self.workload.placement);
+        let (farcall_cpu, limit_cpu) = (Self::cpu_micros(&self.farcall), Self::cpu_micros(&self.limit));
+        let unpinned = self.workload.one_core && !process::can_pin();
         format!(
-            "{:<17} {:>10} {:>10} {:<10} {:>7} {:>11} {:>9} {:>9}{}",
+            "{:<17} {:>10} {:>10} {:<10} {:>7} {:>11} {:>10} {:>10} {:>7}{}",
             self.workload.name,
             number_or(self.time(&self.farcall), "-"),
             number_or(self.time(&self.limit), "-"),
             self.workload.unit.name(),
-            self.ratio().map_or("-".into(), |ratio| format!("{ratio:.2}x")),
+            times_or(self.ratio(), "-"),
             spread.as_deref().unwrap_or("-"),
-            number_or(Self::cpu_micros(&self.farcall), "-"),
-            number_or(Self::cpu_micros(&self.limit), "-"),
-            if misplaced { "  placed by the kernel: no taskset, or too few cores" } else { "" },
+            number_or(farcall_cpu, "-"),
+            number_or(limit_cpu, "-"),
+            times_or(farcall_cpu.zip(limit_cpu).map(|(farcall, limit)| farcall / limit), "-"),
+            if unpinned { "  not held on one core: no taskset" } else { "" },
         )
     }
 }
@@ -113,14 +115,14 @@ fn per_call(span: Duration, calls: u64) -> f64 {
 }
 
 fn print_header(options: &Options) {
+    println!("Medians of {} rounds of {} ms; less is better.", options.rounds, options.measured.as_millis());
+    println!("ratio: how many times slower than the limit, and the least and greatest within a round.");
     println!(
-        "Medians of {} rounds of {} ms; less is better. CPU: microseconds per call, both processes.\n",
-        options.rounds,
-        options.measured.as_millis(),
+        "CPU: microseconds per call in both processes; its ratio is the steadier one on a busy machine.\n"
     );
     println!(
-        "{:<17} {:>10} {:>10} {:<10} {:>7} {:>11} {:>9} {:>9}",
-        "workload", "farcall", "limit", "unit", "ratio", "in a round", "CPU", "limit CPU",
+        "{:<17} {:>10} {:>10} {:<10} {:>7} {:>11} {:>10} {:>10} {:>7}",
+        "workload", "farcall", "limit", "unit", "ratio", "in a round", "CPU", "limit CPU", "ratio",
     );
 }
 
@@ -135,4 +137,8 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 /// A figure with three digits after the point, or a word where there is none.
 fn number_or(value: Option<f64>, none: &str) -> String {
     value.map_or_else(|| none.to_owned(), |value| format!("{value:.3}"))
+}
+
+fn times_or(ratio: Option<f64>, none: &str) -> String {
+    ratio.map_or_else(|| none.to_owned(), |ratio| format!("{ratio:.2}x"))
 }

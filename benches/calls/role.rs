@@ -1,7 +1,7 @@
 //! What a child process does: be the server or the client of one run.
 //!
-//! Both use one thread. A server ends when its standard input does, a client when it is done or when nothing has
-//! come of it for long, so that neither outlives the parent.
+//! Both use one thread. A server ends when its standard input does, a client when it is done or when nothing
+//! has come of it for long, so that neither outlives the parent.
 
 use std::io::{self, Write};
 use std::process;

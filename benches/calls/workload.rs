@@ -36,20 +36,10 @@ pub(crate) struct Workload {
     pub(crate) work: Work,
     /// What the figures are in: a time per call, or per object.
     pub(crate) unit: Unit,
-    pub(crate) placement: Placement,
-}
-
-/// Which cores the two processes run on. Left to itself the kernel puts them now on one core, now on two, and
-/// that decides more than the code does, so each workload says where it is to be measured.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Placement {
-    /// Both on one core. With one call under way they only ever wait for each other, and a wake-up across cores
-    /// costs about as much as the whole round trip on one.
-    OneCore,
-    /// A core for each. With many calls or bytes under way both have work at the same time.
-    CoreEach,
-    /// Wherever the kernel likes: there is one process.
-    Anywhere,
+    /// Whether both processes are held on one core. Where one call at a time goes to and fro, the two only
+    /// ever wait for each other, and a wake-up across cores costs about as much as the whole round trip on
+    /// one: where the kernel happens to place them would decide more than the code does.
+    pub(crate) one_core: bool,
 }
 
 /// The unit of a row.
@@ -82,27 +72,27 @@ const MIB: usize = 1024 * KIB;
 
 /// Every workload, in the order of the report.
 pub(crate) const ALL: [Workload; 9] = [
-    calls("add-1", Work::Add { outstanding: 1 }).on(Placement::OneCore),
+    calls("add-1", Work::Add { outstanding: 1 }).on_one_core(),
     calls("add-64", Work::Add { outstanding: 64 }),
     calls("add-1024", Work::Add { outstanding: 1024 }),
     calls("echo-1KiB", Work::Echo { length: KIB, outstanding: 16 }),
     calls("echo-64KiB", Work::Echo { length: 64 * KIB, outstanding: 16 }),
     calls("echo-4MiB", Work::Echo { length: 4 * MIB, outstanding: 4 }),
-    objects("object-stepwise", Work::Object { pipelined: false }).on(Placement::OneCore),
-    objects("object-pipelined", Work::Object { pipelined: true }).on(Placement::OneCore),
-    Workload { name: "inproc-add", work: Work::InProcess, unit: Unit::NanosPerCall, placement: Placement::Anywhere },
+    objects("object-stepwise", Work::Object { pipelined: false }).on_one_core(),
+    objects("object-pipelined", Work::Object { pipelined: true }).on_one_core(),
+    Workload { name: "inproc-add", work: Work::InProcess, unit: Unit::NanosPerCall, one_core: false },
 ];
 
 const fn calls(name: &'static str, work: Work) -> Workload {
-    Workload { name, work, unit: Unit::MicrosPerCall, placement: Placement::CoreEach }
+    Workload { name, work, unit: Unit::MicrosPerCall, one_core: false }
 }
 
 const fn objects(name: &'static str, work: Work) -> Workload {
-    Workload { name, work, unit: Unit::MicrosPerObject, placement: Placement::CoreEach }
+    Workload { name, work, unit: Unit::MicrosPerObject, one_core: false }
 }
 
 impl Workload {
-    const fn on(self, placement: Placement) -> Self {
-        Self { placement, ..self }
+    const fn on_one_core(self) -> Self {
+        Self { one_core: true, ..self }
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::Interface;
+use crate::schema::Schema;
 use crate::value::RpcValue;
 
 /// Payloads of at least this many bytes are moved, not copied, into a message.
@@ -62,15 +63,28 @@ pub(crate) struct FilledArg {
 }
 
 impl Encoded {
+    /// Whether it is nothing but bytes.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.caps.is_empty() && self.promises.is_empty() && self.splices.is_empty() && self.filled.is_empty()
+    }
+
     /// Length of the whole encoding in bytes.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() + self.splices.iter().map(|(_, payload)| payload.len()).sum::<usize>()
     }
 
     /// Empties it, keeping its memory up to a bound, so that it can be used again.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(64 * 1024);
+        if self.bytes.capacity() > 64 * 1024 {
+            self.bytes.shrink_to(64 * 1024);
+        }
+        if self.is_plain() {
+            return;
+        }
         self.splices.clear();
         self.caps.clear();
         self.promises.clear();
@@ -103,11 +117,13 @@ pub struct ValueEncoder<'a> {
 }
 
 impl<'a> ValueEncoder<'a> {
+    #[inline]
     pub(crate) fn new(out: &'a mut Encoded, with_caps: bool) -> Self {
         ValueEncoder { out, with_caps }
     }
 
     /// Encodes by serde.
+    #[inline]
     pub fn serde<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         let bytes = &mut self.out.bytes;
         let result = if self.with_caps {
@@ -139,6 +155,7 @@ impl<'a> ValueEncoder<'a> {
     }
 }
 
+#[inline]
 fn write<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> postcard::Result<()> {
     let mut serializer = postcard::Serializer { output: Append(bytes) };
     value.serialize(&mut serializer)
@@ -150,11 +167,13 @@ struct Append<'a>(&'a mut Vec<u8>);
 impl postcard::ser_flavors::Flavor for Append<'_> {
     type Output = ();
 
+    #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.0.push(byte);
         Ok(())
     }
 
+    #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         self.0.extend_from_slice(bytes);
         Ok(())
@@ -172,6 +191,7 @@ pub struct CapTable {
 }
 
 impl CapTable {
+    #[inline]
     pub(crate) fn new(caps: Vec<Capability>) -> Self {
         Self { slots: caps.into_iter().map(Some).collect() }
     }
@@ -188,11 +208,13 @@ pub struct ValueDecoder<'a> {
 }
 
 impl<'a> ValueDecoder<'a> {
+    #[inline]
     pub(crate) fn new(input: &'a [u8], caps: &'a mut CapTable, owner: Option<&'a Bytes>, with_caps: bool) -> Self {
         ValueDecoder { input, caps, owner, with_caps }
     }
 
     /// Decodes by serde.
+    #[inline]
     pub fn serde<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         let result = if self.with_caps {
             let scope = Scope::Decode(std::mem::take(self.caps));
@@ -219,7 +241,8 @@ impl<'a> ValueDecoder<'a> {
         let (payload, rest) = self.input.split_at(length);
         self.input = rest;
         Ok(match self.owner {
-            Some(owner) if length >= SPLICE_FROM => owner.slice_ref(payload),
+            // Sharing keeps the whole message alive, so a short payload of a long one is copied.
+            Some(owner) if length >= SPLICE_FROM || length >= owner.len() / 2 => owner.slice_ref(payload),
             _ => Bytes::copy_from_slice(payload),
         })
     }
@@ -247,6 +270,7 @@ fn bad_value(error: &postcard::Error) -> Error {
     Error::new(ErrorKind::BadArguments, format!("a value could not be decoded: {error}"))
 }
 
+#[inline]
 fn read<T: DeserializeOwned>(input: &[u8]) -> postcard::Result<(T, &[u8])> {
     let mut deserializer = postcard::Deserializer::from_bytes(input);
     let value = T::deserialize(&mut deserializer)?;
@@ -256,6 +280,7 @@ fn read<T: DeserializeOwned>(input: &[u8]) -> postcard::Result<(T, &[u8])> {
 /// Decodes plain data that fills `bytes`.
 pub(crate) fn decode_whole<T: RpcValue>(bytes: &Bytes) -> Result<T, Error> {
     let mut caps = CapTable::default();
+    Schema::of::<T>().check_untrusted(bytes)?;
     let mut decoder = ValueDecoder::new(bytes, &mut caps, Some(bytes), true);
     let value = T::decode(&mut decoder)?;
     decoder.finish()?;

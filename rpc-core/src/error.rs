@@ -153,6 +153,24 @@ impl Error {
         }))
     }
 
+    /// The error that the caller of `method` gets. Who does not know a method knows no more of its name than the
+    /// hash, so that the caller's side adds it (row 175).
+    pub(crate) fn calling(self, method: Option<&str>) -> Self {
+        match method {
+            Some(method) if self.0.kind == ErrorKind::UnknownMethod => {
+                let message = format!("calling `{method}`: {}", self.0.message);
+                Self(Arc::new(Inner {
+                    kind: self.0.kind,
+                    origin: self.0.origin,
+                    message: message.into(),
+                    may_have_run: self.0.may_have_run,
+                    user: None,
+                }))
+            }
+            _ => self,
+        }
+    }
+
     /// The error that a call gets because `self` struck earlier in its chain, or in an argument of it (r123).
     /// A lost connection stays what it is: it struck this call as well.
     pub(crate) fn upstream(&self) -> Self {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::connection::{Connection, SlotRef};
 use crate::dispatch::{OwnedArgs, Target};
 use crate::error::{Error, ErrorKind};
+use crate::limits::PROMISED_PATH_STEPS;
 use crate::local::{Entry, Gather, LocalHandle, LocalRef, Parked, push};
 use crate::session::Place;
+use crate::wire::Path;
 
 /// What a stub, or a promise, refers to. `Clone` is another reference to the same thing, dropping the last one
 /// releases it.
@@ -38,10 +40,20 @@ impl Handle {
 
     /// The part of a promised value that a field index leads to.
     pub fn field(&self, index: u16) -> Self {
+        let longer = |path: &Path| match path.steps().len() {
+            PROMISED_PATH_STEPS => {
+                let text = format!("a promise of a part more than {PROMISED_PATH_STEPS} steps into a value");
+                Err(Error::new(ErrorKind::Limit, text))
+            }
+            _ => Ok(path.then(index)),
+        };
+        let part = |slot: &SlotRef| longer(&slot.path).map(|path| Repr::Slot(slot.part(path)));
         Self(match &self.0 {
-            Repr::Slot(slot) => Repr::Slot(slot.part(slot.path.then(index))),
-            Repr::Shared(slot) => Repr::Slot(slot.part(slot.path.then(index))),
-            Repr::LocalCall(local) => Repr::LocalCall(local.part(local.path.then(index))),
+            Repr::Slot(slot) => part(slot).unwrap_or_else(Repr::Broken),
+            Repr::Shared(slot) => part(slot).unwrap_or_else(Repr::Broken),
+            Repr::LocalCall(local) => {
+                longer(&local.path).map_or_else(Repr::Broken, |path| Repr::LocalCall(local.part(path)))
+            }
             Repr::Local(_) => Repr::Broken(Error::new(ErrorKind::BadPath, "a stub has no fields")),
             Repr::Broken(error) => Repr::Broken(error.upstream()),
         })
@@ -116,7 +128,7 @@ impl Handle {
             Repr::Shared(slot) => slot.forward(parked),
             Repr::Local(_) if !parked.encoded.promises.is_empty() => Gather::start(self.clone(), parked),
             Repr::Local(local) => match local.target().find(parked.method) {
-                Err(error) => parked.sink.fail(error),
+                Err(error) => parked.sink.fail(error.calling(parked.info.map(|info| info.name))),
                 Ok(found) => {
                     let Parked { mut encoded, sink, .. } = parked;
                     let args = OwnedArgs::Wire {
@@ -143,6 +155,7 @@ impl Handle {
 }
 
 impl Clone for Handle {
+    #[inline]
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Repr::Slot(slot) => Repr::Shared(Arc::new(slot.part(slot.path.clone()))),

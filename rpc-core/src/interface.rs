@@ -27,6 +27,7 @@ pub struct Sig {
 
 impl Sig {
     /// A method.
+    #[inline]
     pub const fn method<P: ParamList, R: RpcReturn>(name: &'static str) -> Self {
         Self { name, is_property: false, describe: MethodInfo::describe::<P, R> }
     }
@@ -107,7 +108,7 @@ pub struct MethodInfo {
 impl MethodInfo {
     fn describe<P: ParamList, R: RpcReturn>(name: &'static str, is_property: bool) -> Self {
         let params = Schema::describe(P::describe);
-        let result = Schema::of::<R::Value>();
+        let result = Schema::of::<R::Value>().of_method(name);
         let user = Schema::of::<R::User>();
         let required = P::required();
         let ids = ids(name, required, &params.element_hashes(), &result, &user);
@@ -134,6 +135,7 @@ impl MethodInfo {
     }
 
     /// The id of a call with so many arguments present: all up to the last that is not a trailing `None`.
+    #[inline]
     pub fn id(&self, present: usize) -> MethodId {
         let index = present.saturating_sub(self.required).min(self.ids.len() - 1);
         self.ids[index]
@@ -176,6 +178,7 @@ impl Interface {
     }
 
     /// A method by its place in the interface.
+    #[inline]
     pub fn method(&self, index: usize) -> Option<&MethodInfo> {
         self.methods.get(index)
     }
@@ -186,6 +189,7 @@ impl Interface {
     }
 
     /// The place of the method that a call names, and how many arguments the call has.
+    #[inline]
     pub fn find(&self, id: MethodId) -> Result<(usize, usize), Error> {
         let mut same_name = None;
         for (index, name) in self.names.iter().enumerate() {

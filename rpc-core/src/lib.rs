@@ -23,6 +23,10 @@ mod dispatch;
 pub mod error;
 pub mod fault;
 pub mod function;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "not a part of the library")]
+pub mod fuzzing;
 pub mod handle;
 pub mod interface;
 pub mod limits;

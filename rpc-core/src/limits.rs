@@ -45,7 +45,7 @@ impl Default for Limits {
         Self {
             frame_bytes: 32 * MIB,
             window_bytes: 64 * MIB,
-            path_steps: 64,
+            path_steps: LOCAL_PATH_STEPS,
             caps_per_message: 1024,
             exports: MIB,
             imports: MIB,
@@ -65,6 +65,17 @@ impl Default for Limits {
 pub(crate) const INITIAL_WINDOW: usize = 64 * 1024;
 /// What a call costs of the window beside its length, in bytes: its entry in the callee's tables.
 pub(crate) const CALL_COST: usize = 64;
+/// The most that a capability or a promised argument takes of a message, in bytes: its tags, its id and a path.
+pub(crate) const CAP_BOUND: usize = 210;
+/// The longest text of an error that is sent, in bytes.
+pub(crate) const TEXT_BOUND: usize = 16 * 1024;
+/// Longest path of a pipelined call within this process, in steps: the default of [`Limits::path_steps`].
+pub(crate) const LOCAL_PATH_STEPS: usize = 64;
+/// Longest path that a promise is made for at all, in steps, so that a long chain of them costs no more than its
+/// length. What lies deeper is a broken promise.
+pub(crate) const PROMISED_PATH_STEPS: usize = 1024;
+/// Calls that a peer may have made and not given up, whatever it is told: their answers are entries of a table.
+pub(crate) const MAX_KEPT: usize = 1024 * 1024;
 /// Calls go to the waiting line once this many bytes wait to be written.
 pub(crate) const LINE_FROM: usize = 1024 * 1024;
 /// The waiting line is served again below this many unwritten bytes.

@@ -23,6 +23,7 @@ impl Body {
     pub(crate) const EMPTY: Self = Self::Inline { len: 0, data: [0; INLINE] };
 
     /// Copies `bytes`, or shares them when they lie in `owner` and are long.
+    #[inline]
     pub(crate) fn keep(bytes: &[u8], owner: Option<&Bytes>) -> Self {
         if bytes.len() <= INLINE {
             let mut data = [0; INLINE];
@@ -35,6 +36,7 @@ impl Body {
         })
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Inline { len, data } => &data[..usize::from(*len)],
@@ -43,6 +45,7 @@ impl Body {
     }
 
     /// What large payloads in it may share instead of being copied.
+    #[inline]
     pub(crate) fn owner(&self) -> Option<&Bytes> {
         match self {
             Self::Inline { .. } => None,
@@ -87,6 +90,7 @@ pub(crate) enum Outcome<C> {
 
 impl<C> Outcome<C> {
     /// Length of the kept bytes.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Value(answer) | Self::User(answer, _) => answer.body.as_slice().len(),
@@ -94,6 +98,7 @@ impl<C> Outcome<C> {
         }
     }
 
+    #[inline]
     pub(crate) fn caps(&self) -> &[C] {
         match self {
             Self::Value(answer) | Self::User(answer, _) => &answer.caps,
@@ -102,10 +107,12 @@ impl<C> Outcome<C> {
     }
 
     /// The same outcome with every capability turned into something else.
+    #[inline]
     pub(crate) fn map_caps<D>(self, map: impl FnMut(C) -> D) -> Outcome<D> {
         let turn = |answer: Answer<C>, map: &mut dyn FnMut(C) -> D| Answer {
             body: answer.body,
-            caps: answer.caps.into_iter().map(map).collect(),
+            // The common case, for which collecting is not free.
+            caps: if answer.caps.is_empty() { Vec::new() } else { answer.caps.into_iter().map(map).collect() },
             schema: answer.schema,
         };
         let mut map = map;
@@ -172,11 +179,13 @@ impl Outcome<Capability> {
 }
 
 impl<C> Answer<C> {
+    #[inline]
     pub(crate) fn schema(&self) -> Result<&'static Schema, Error> {
         self.schema.ok_or_else(|| Error::new(ErrorKind::Unsupported, "the result has no known interface"))
     }
 
     /// Where the value at `path` stands in the body.
+    #[inline]
     pub(crate) fn span(&self, path: &Path) -> Result<Span, Error> {
         if path.is_empty() {
             return Ok(0..self.body.as_slice().len());
@@ -189,7 +198,7 @@ impl<C> Answer<C> {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: Status,
-    pub(crate) encoded: Encoded,
+    pub(crate) encoded: Box<Encoded>,
     pub(crate) schema: Option<&'static Schema>,
 }
 
@@ -207,40 +216,42 @@ pub(crate) enum Status {
 
 impl Reply {
     pub(crate) fn delivered() -> Self {
-        Self { status: Status::Delivered, encoded: Encoded::default(), schema: None }
+        Self { status: Status::Delivered, encoded: crate::pool::take(), schema: None }
     }
 
     /// An empty reply that says nothing yet, with memory that was used before.
+    #[inline]
     pub(crate) fn from_pool() -> Self {
         Self { status: Status::Delivered, encoded: crate::pool::take(), schema: None }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
-        Self { status: Status::Failed(error), encoded: Encoded::default(), schema: None }
+        Self { status: Status::Failed(error), encoded: crate::pool::take(), schema: None }
     }
 
     /// Turns it into what is kept.
     pub(crate) fn into_outcome(self) -> Outcome<Capability> {
-        let (mut encoded, schema) = (self.encoded, self.schema);
+        let (encoded, schema) = (self.encoded, self.schema);
         match self.status {
             Status::Delivered => Outcome::Failed(Error::new(
                 ErrorKind::Internal,
                 "a typed result was asked for as bytes",
             )),
             Status::Failed(error) => Outcome::Failed(error),
-            Status::Value => Outcome::Value(keep(&mut encoded, schema)),
-            Status::User(message) => Outcome::User(keep(&mut encoded, schema), message),
+            Status::Value => Outcome::Value(keep(encoded, schema)),
+            Status::User(message) => Outcome::User(keep(encoded, schema), message),
         }
     }
 }
 
-fn keep(encoded: &mut Encoded, schema: Option<&'static Schema>) -> Answer<Capability> {
+#[inline]
+fn keep(mut encoded: Box<Encoded>, schema: Option<&'static Schema>) -> Answer<Capability> {
     let caps = std::mem::take(&mut encoded.caps);
     let body = if encoded.splices.is_empty() {
         Body::keep(&encoded.bytes, None)
     } else {
         Body::Shared(encoded.to_bytes())
     };
-    crate::pool::give(std::mem::take(encoded));
+    crate::pool::give(encoded);
     Answer { body, caps, schema }
 }

@@ -1,6 +1,6 @@
 //! Scratch buffers that are used again on the same thread, so that a small call allocates nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::codec::Encoded;
 
@@ -8,17 +8,25 @@ use crate::codec::Encoded;
 const KEPT: usize = 16;
 
 thread_local! {
-    static POOL: RefCell<Vec<Encoded>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Box<Encoded>>> = const { RefCell::new(Vec::new()) };
+    /// The buffer that was given back last: mostly the only one.
+    static LAST: Cell<Option<Box<Encoded>>> = const { Cell::new(None) };
 }
 
 /// An empty buffer.
-pub(crate) fn take() -> Encoded {
+#[inline]
+pub(crate) fn take() -> Box<Encoded> {
+    if let Ok(Some(last)) = LAST.try_with(Cell::take) {
+        return last;
+    }
     POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
 /// Gives a buffer back. What is in it is dropped first, outside the pool.
-pub(crate) fn give(mut encoded: Encoded) {
+#[inline]
+pub(crate) fn give(mut encoded: Box<Encoded>) {
     encoded.clear();
+    let Ok(Some(encoded)) = LAST.try_with(|last| last.replace(Some(encoded))) else { return };
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         if pool.len() < KEPT {

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::local::LocalPolled;
 use crate::outcome::{Answer, Outcome};
+use crate::schema::Schema;
 use crate::value::{CallFailure, RpcValue};
 use crate::wire::Path;
 
@@ -129,11 +130,18 @@ impl<T, X> fmt::Debug for CallFuture<T, X> {
 impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
     type Output = Result<T, X>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, X>> {
         let this = self.get_mut();
         let first = !std::mem::replace(&mut this.polled, true);
         match &mut this.handle.0 {
-            Repr::Slot(slot) => slot.poll(cx, first).map(|outcome| decode(outcome, &slot.path)),
+            Repr::Slot(slot) => {
+                // Woken, a call of plain data has mostly settled.
+                if !first && let Some(answer) = slot.take_plain() {
+                    return Poll::Ready(decode_value(answer, &slot.path));
+                }
+                slot.poll(cx, first).map(|outcome| decode(outcome, &slot.path))
+            }
             Repr::LocalCall(local) => local.poll(cx).map(|polled| match polled {
                 LocalPolled::Typed(typed) => take_typed(typed),
                 LocalPolled::Kept(outcome) => decode(outcome, &local.path),
@@ -153,15 +161,20 @@ fn take_typed<T: RpcValue, X: CallFailure>(typed: Box<dyn Any + Send>) -> Result
     }
 }
 
+#[inline]
+fn decode_value<T: RpcValue, X: CallFailure>(answer: Answer<Capability>, path: &Path) -> Result<T, X> {
+    let span = answer.span(path)?;
+    Ok(decode_answer(answer, span)?)
+}
+
+#[inline]
 fn decode<T: RpcValue, X: CallFailure>(outcome: Outcome<Capability>, path: &Path) -> Result<T, X> {
     match outcome {
-        Outcome::Value(answer) => {
-            let span = answer.span(path)?;
-            Ok(decode_answer(answer, span)?)
-        }
+        Outcome::Value(answer) => decode_value(answer, path),
         Outcome::User(mut answer, _) if path.is_empty() => {
             let span = 0..answer.body.as_slice().len();
             answer.schema = None;
+            Schema::of::<X::User>().check_untrusted(answer.body.as_slice())?;
             Err(X::from_user(decode_answer::<X::User>(answer, span)?))
         }
         Outcome::Failed(error) if path.is_empty() => Err(error.into()),
@@ -172,14 +185,15 @@ fn decode<T: RpcValue, X: CallFailure>(outcome: Outcome<Capability>, path: &Path
     }
 }
 
+#[inline]
 fn decode_answer<T: RpcValue>(answer: Answer<Capability>, span: Span) -> Result<T, Error> {
     let Answer { body, caps, schema } = answer;
     let with_caps = !caps.is_empty();
     let mut table = CapTable::new(caps);
     // A user's `Deserialize` may panic (R21).
     let decoded = catch_unwind(AssertUnwindSafe(|| {
-        if let Some(schema) = schema.filter(|schema| schema.needs_check()) {
-            schema.check(body.as_slice())?;
+        if let Some(schema) = schema {
+            schema.check_untrusted(body.as_slice())?;
         }
         let bytes = body.as_slice().get(span).unwrap_or_default();
         let mut decoder = ValueDecoder::new(bytes, &mut table, body.owner(), with_caps);

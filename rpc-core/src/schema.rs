@@ -95,6 +95,8 @@ pub struct Schema {
     has_caps: bool,
     moves: bool,
     needs_check: bool,
+    /// The method whose result this is, for messages to humans.
+    method: Option<&'static str>,
 }
 
 impl Schema {
@@ -110,6 +112,17 @@ impl Schema {
         builder.finish()
     }
 
+    /// The same, for the result of this method.
+    #[must_use]
+    pub(crate) fn of_method(self, name: &'static str) -> Self {
+        Self { method: Some(name), ..self }
+    }
+
+    /// The method whose result this is, where that is known.
+    pub(crate) fn method(&self) -> Option<&'static str> {
+        self.method
+    }
+
     /// Whether values may hold capabilities.
     pub fn has_caps(&self) -> bool {
         self.has_caps
@@ -122,6 +135,7 @@ impl Schema {
 
     /// Whether bytes from a stranger must pass [`check`](Self::check) before serde may see them. Other types
     /// bound their own decoding.
+    #[inline]
     pub fn needs_check(&self) -> bool {
         self.needs_check
     }
@@ -146,6 +160,16 @@ impl Schema {
             Node::Option(inner) if inside_option => self.check_node(*inner, body),
             _ => self.check_node(element.node, body),
         }
+    }
+
+    /// What serde is given has passed [`check`](Self::check), if its shape needs that: bytes of a peer must not
+    /// steer recursion or allocation (R11).
+    #[inline]
+    pub(crate) fn check_untrusted(&self, body: &[u8]) -> Result<(), Error> {
+        if self.needs_check {
+            self.check(body)?;
+        }
+        Ok(())
     }
 
     fn check_node(&self, node: NodeId, body: &[u8]) -> Result<usize, Error> {

@@ -73,9 +73,9 @@ impl Sink {
         })
     }
 
-    fn deliver(&mut self, mut reply: Reply) {
+    fn deliver(&mut self, reply: Reply) {
         match self.0.take() {
-            Some(To::Connection(connection, id)) => connection.complete(id, &mut reply),
+            Some(To::Connection(connection, id)) => connection.complete(id, reply),
             Some(To::Local(slot)) => slot.settle_reply(reply),
             None => {}
         }

@@ -61,6 +61,7 @@ pub trait IntoStub<S: Stub>: Sized {
 
 /// Makes a call: what every method of a stub does. The arguments are encoded before any lock is taken; the call
 /// is on its way, in order, when this returns.
+#[inline]
 pub fn call<R: RpcReturn, P: ParamList, A: ArgList<P>>(
     handle: &Handle,
     interface: &'static Interface,
@@ -70,6 +71,7 @@ pub fn call<R: RpcReturn, P: ParamList, A: ArgList<P>>(
     Promise::from_handle(call_untyped(handle, interface, index, args))
 }
 
+#[inline]
 fn call_untyped<P: ParamList, A: ArgList<P>>(
     handle: &Handle,
     interface: &'static Interface,
@@ -89,7 +91,8 @@ fn call_untyped<P: ParamList, A: ArgList<P>>(
     }
 }
 
-fn encode_args<P: ParamList, A: ArgList<P>>(info: &MethodInfo, args: A) -> Result<(MethodId, Encoded), Error> {
+#[inline]
+fn encode_args<P: ParamList, A: ArgList<P>>(info: &MethodInfo, args: A) -> Result<(MethodId, Box<Encoded>), Error> {
     let mut encoded = crate::pool::take();
     let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
     match args.encode(&mut encoder) {
@@ -109,7 +112,8 @@ fn bad_argument(info: &MethodInfo, error: &Error) -> Error {
     Error::new(error.kind(), format!("calling `{}`: {}", info.name, error.message())).did_not_run()
 }
 
-fn send_encoded(handle: &Handle, id: MethodId, info: &'static MethodInfo, mut encoded: Encoded) -> Handle {
+#[inline]
+fn send_encoded(handle: &Handle, id: MethodId, info: &'static MethodInfo, mut encoded: Box<Encoded>) -> Handle {
     let slot = match &handle.0 {
         Repr::Slot(slot) => slot,
         Repr::Shared(slot) => &**slot,
@@ -124,7 +128,7 @@ fn send_encoded(handle: &Handle, id: MethodId, info: &'static MethodInfo, mut en
 }
 
 /// Makes a call whose arguments are encoded and whose result is waited for in this process.
-pub(crate) fn call_encoded(handle: &Handle, method: MethodId, info: &'static MethodInfo, encoded: Encoded) -> Handle {
+pub(crate) fn call_encoded(handle: &Handle, method: MethodId, info: &'static MethodInfo, encoded: Box<Encoded>) -> Handle {
     let (slot, result) = LocalSlot::new(Some(info), None);
     handle.send(Parked { method, info: Some(info), encoded, sink: Sink::local(slot) });
     Handle(Repr::LocalCall(result))
@@ -136,17 +140,15 @@ fn call_local<P: ParamList, A: ArgList<P>>(
     (interface, index, info): (&'static Interface, usize, &'static MethodInfo),
     args: A,
 ) -> Handle {
-    let found = match local.target().locate(interface, index, info.id(info.params_count())) {
-        Ok(found) => found,
-        Err(error) => return Handle::broken(error),
-    };
-    if !info.args_move {
+    let found = local.target().locate(interface, index, info.id(info.params_count()));
+    // A target of another interface, or of another version of it, may know the types by other names.
+    let Some(found) = found.ok().filter(|found| info.args_move && std::ptr::eq(found.info, info)) else {
         let handle = Handle(Repr::Local(Arc::clone(local)));
         return match encode_args(info, args) {
             Ok((id, encoded)) => call_encoded(&handle, id, info, encoded),
             Err(error) => Handle::broken(error),
         };
-    }
+    };
     let mut encoded = crate::pool::take();
     let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
     match args.gather(&mut encoder) {

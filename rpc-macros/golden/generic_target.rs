@@ -22,13 +22,11 @@ where
     clippy::nursery,
     clippy::pedantic
 )]
-pub struct RingStub<T: RpcValue + Clone, const N: usize>(
+pub struct RingStub<T, const N: usize>(
     ::farcall::__private::Handle,
     &'static ::farcall::__private::Interface,
     ::farcall::__private::PhantomData<fn() -> (T,)>,
-)
-where
-    T: Sync;
+);
 #[allow(
     dead_code,
     deprecated,

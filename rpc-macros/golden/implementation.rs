@@ -18,7 +18,7 @@ impl<K: RpcValue + Ord, B: Backend> papi::Store<K> for Mirror<K, B> {
 const _: () = {
     use ::farcall::__private as __farcall;
     #[allow(type_alias_bounds, dead_code, private_bounds, private_interfaces)]
-    type __Stub<K: RpcValue + Ord, __T: papi::Store<K>> = __T::__StoreStub;
+    type __Stub<K: RpcValue + Ord, __T: papi::Store<K>> = __T::__StoreStub<K>;
     #[automatically_derived]
     impl<K: RpcValue + Ord, B: Backend> __farcall::IntoStub<__Stub<K, Mirror<K, B>>>
     for Mirror<K, B> {

@@ -104,9 +104,10 @@ impl Target {
         self.methods.iter().any(|method| method.receiver == Receiver::Exclusive)
     }
 
-    /// Whether a future of one of its methods may hold a `&self` across threads.
-    pub(crate) fn shares_async(&self) -> bool {
-        self.methods.iter().any(|method| method.is_async && method.receiver == Receiver::Shared)
+    /// Whether threads share the target: its methods run side by side, or a future holds a `&self`.
+    pub(crate) fn needs_sync(&self) -> bool {
+        let holds = |method: &Method| method.is_async && method.receiver == Receiver::Shared;
+        !self.is_serial() || self.methods.iter().any(holds)
     }
 
     /// `CounterStub<T>`

@@ -306,6 +306,9 @@ pub(crate) fn contract_head(head: &ItemTrait, errors: &mut Errors) {
     if let Some(token) = &head.unsafety {
         errors.at(token, "a contract cannot be an `unsafe trait`: no peer can promise what it asks for");
     }
+    for param in head.generics.type_params().filter(|param| param.default.is_some()) {
+        errors.at(param, "a parameter of a contract has no default: who implements the contract elsewhere names them all");
+    }
     if let Some(token) = &head.auto_token {
         errors.at(token, "a contract cannot be an `auto trait`: it is implemented for targets by name");
     }

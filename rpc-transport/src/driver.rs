@@ -34,6 +34,8 @@ pub struct Driver<S> {
     /// Whether anything was ever on its way: a connection that was never used is not closed for being idle.
     used: bool,
     closing: bool,
+    /// How the last turn ended: after a bounded one, what has come in is handled before more is read.
+    turned: Turned,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -46,6 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             writing: Writing::default(),
             used: false,
             closing: false,
+            turned: Turned::NeedInput,
         }
     }
 
@@ -94,11 +97,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let mut turned = Turned::NeedInput;
         loop {
-            let read = if turned == Turned::NeedInput { this.poll_read(cx) } else { Poll::Ready(Ok(true)) };
+            let read = if this.turned == Turned::NeedInput { this.poll_read(cx) } else { Poll::Ready(Ok(true)) };
             match &read {
-                Poll::Ready(Ok(true)) => turned = this.connection.turn(&mut this.input),
+                Poll::Ready(Ok(true)) => this.turned = this.connection.turn(&mut this.input),
                 Poll::Ready(Ok(false)) => {
                     this.connection.transport_ended(None);
                     return Poll::Ready(Ok(()));
@@ -114,12 +116,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 this.connection.transport_ended(Some(error));
                 return wrote;
             }
-            if turned == Turned::Ended || this.connection.ended().is_some() {
+            if this.turned == Turned::Ended || this.connection.ended().is_some() {
                 // The reason is on its way to the peer; whether it arrives is not worth waiting for long.
                 let _ = Pin::new(&mut this.stream).poll_shutdown(cx);
                 return Poll::Ready(Ok(()));
             }
-            if turned == Turned::Yield {
+            if this.turned == Turned::Yield {
                 // Others run before the next turn.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -132,9 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                         return Poll::Ready(Err(error));
                     }
                 }
-                if !this.connection.sleep(cx.waker()) || wrote.is_pending() {
+                if !this.connection.sleep(cx.waker(), wrote.is_pending()) {
                     return Poll::Pending;
                 }
+                this.turned = this.connection.turn(&mut this.input);
             }
         }
     }

@@ -1,10 +1,10 @@
 //! The limit of small calls with many under way: each call is a future, as anything that offers
 //! `connection.add(1, 2).await` must have it.
 //!
-//! A call takes a slot, leaves its waker there and encodes straight into the buffer that all calls share. One task
-//! owns the socket in both directions. It writes all that is queued at once, and reads all answers that are there
-//! at once, under one hold of the lock, and wakes their callers after it. No channel, no task for a call, no
-//! allocation. The link is `Send + Sync`, as a stub is.
+//! A call takes a slot, leaves its waker there and encodes straight into the buffer that all calls share. One
+//! task owns the socket in both directions. It writes all that is queued at once, and reads all answers that
+//! are there at once, under one hold of the lock, and wakes their callers after it. No channel, no task for a
+//! call, no allocation. The link is `Send + Sync`, as a stub is.
 
 use std::future::poll_fn;
 use std::io;

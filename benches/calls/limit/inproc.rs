@@ -1,5 +1,6 @@
 //! The limit in one process: an async method called through `Arc<dyn Trait>`, which needs a boxed future, and
-//! awaited before the next call. Whoever hides the callee behind a stub without knowing its type pays this much.
+//! awaited before the next call. Whoever hides the callee behind a stub without knowing its type pays this
+//! much.
 
 use std::hint::black_box;
 use std::pin::Pin;

@@ -1,14 +1,15 @@
 //! The limits: for each workload a program written by hand that does this work and nothing else.
 //!
-//! A limit is what remains when a library costs nothing. It keeps what the work itself demands (sockets, system
-//! calls, frames of the size that a real call has, answers matched to their callers and checked) and drops all
-//! that a library adds: method tables, capabilities, cancellation, limits, back-pressure, errors with a kind.
-//! It is held to the same conditions: tokio on one thread in each process, TCP_NODELAY, the same load.
+//! A limit is what remains when a library costs nothing. It keeps what the work itself demands (sockets,
+//! system calls, frames of the size that a real call has, answers matched to their callers and checked) and
+//! drops all that a library adds: method tables, capabilities, cancellation, limits, back-pressure, errors
+//! with a kind. It is held to the same conditions: tokio on one thread in each process, TCP_NODELAY, the same
+//! load.
 //!
 //! - [`wire`]: the frames. [`inbox`]: whole frames out of a stream.
 //! - [`raw`]: batch in, batch out, no future per call. It also serves [`fut`].
 //! - [`slots`], [`fut`]: a future per call, the least that `connection.add(1, 2).await` can cost.
-//! - [`owned`]: large payloads, each in a buffer of its own from the socket to the socket, through a [`pipe`].
+//! - [`owned`]: large payloads, each in a buffer of its own, through a [`pipe`].
 //! - [`object`]: objects in a table, made, called and dropped.
 //! - [`inproc`]: a call through `Arc<dyn Trait>`.
 

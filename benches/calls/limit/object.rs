@@ -1,9 +1,10 @@
-//! The limit of remote objects: make a counter, increment it three times, drop it, as the same frames written by
-//! hand. One task on each side, no future per call, but the server keeps a real table: it looks a target up,
-//! refuses one that is not there, and frees a place when its object is dropped.
+//! The limit of remote objects: make a counter, increment it three times, drop it, as the same frames written
+//! by hand. One task on each side, no future per call, but the server keeps a real table: it looks a target
+//! up, refuses one that is not there, and frees a place when its object is dropped.
 //!
-//! The client names the object that a call makes, so calls on it can leave together with the call that makes it:
-//! *stepwise* is four round trips, *pipelined* is one. A drop gets no answer and leaves with the next frames.
+//! The client names the object that a call makes, so calls on it can leave together with the call that makes
+//! it: *stepwise* is four round trips, *pipelined* is one. A drop gets no answer and leaves with the next
+//! frames.
 
 use std::io;
 

@@ -1,9 +1,10 @@
 //! The limit of large payloads: each has a buffer of its own, from the socket to the socket.
 //!
-//! A payload is read straight into its own allocation, is handed on by reference count, and leaves with its head
-//! by a vectored write (see [`pipe`](super::pipe)). Nothing is copied between the two, and no buffer is used twice,
-//! for the callee might keep what it was given. A relay that passes bytes on before a payload is whole would be
-//! faster, but it has no argument to call a method with. Calls are futures in slots, as in [`fut`](super::fut).
+//! A payload is read straight into its own allocation, is handed on by reference count, and leaves with its
+//! head by a vectored write (see [`pipe`](super::pipe)). Nothing is copied between the two, and no buffer is
+//! used twice, for the callee might keep what it was given. A relay that passes bytes on before a payload is
+//! whole would be faster, but it has no argument to call a method with. Calls are futures in slots, as in
+//! [`fut`](super::fut).
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -24,21 +25,15 @@ use crate::{Outcome, check};
 /// Echoes payloads until the peer closes the stream.
 pub(super) async fn serve(stream: TcpStream) -> io::Result<()> {
     let mut pipe = Pipe::new(stream);
-    poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(Err(error)) = pipe.poll_write(cx) {
-                return Poll::Ready(Err(error));
+    while let Some(arrived) = poll_fn(|cx| pipe.poll_next(cx)).await? {
+        match arrived {
+            Arrived { kind: Kind::Call { method: ECHO }, slot, payload } => {
+                pipe.push(Head::answer(slot), payload);
             }
-            match ready!(pipe.poll_read(cx))? {
-                Some(Arrived { kind: Kind::Call { method: ECHO }, slot, payload }) => {
-                    pipe.push(Head::answer(slot), payload);
-                }
-                Some(_) => return Poll::Ready(Err(malformed())),
-                None => return Poll::Ready(Ok(())),
-            }
+            _ => return Err(malformed()),
         }
-    })
-    .await
+    }
+    Ok(())
 }
 
 /// Keeps so many calls of `echo` under way.
@@ -146,10 +141,7 @@ fn poll_drive(pipe: &mut Pipe, link: &Link, cx: &mut Context<'_>) -> Poll<io::Re
             state.driver = Some(cx.waker().clone());
         }
         drop(state);
-        if let Poll::Ready(Err(error)) = pipe.poll_write(cx) {
-            return Poll::Ready(Err(error));
-        }
-        match ready!(pipe.poll_read(cx))? {
+        match ready!(pipe.poll_next(cx))? {
             Some(Arrived { kind: Kind::Answer, slot, payload }) => {
                 let caller = link.lock().slots.answer(slot, payload)?;
                 caller.wake();

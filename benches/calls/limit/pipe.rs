@@ -17,13 +17,17 @@ const PREFIX: usize = 32;
 /// Longer payloads than this are refused before anything is allocated.
 const LONGEST_PAYLOAD: usize = 16 << 20;
 /// How many frames one write takes.
-const FRAMES_A_WRITE: usize = 8;
+const FRAMES_A_WRITE: usize = 16;
+/// So many bytes are written before more is read: answers set off while calls still come in.
+const WORTH_A_WRITE: usize = 256 * 1024;
 
 /// Both directions of one connection.
 #[derive(Debug)]
 pub(super) struct Pipe {
     stream: TcpStream,
     leaving: VecDeque<Leaving>,
+    /// How many bytes of payload that is.
+    queued: usize,
     /// How much of the first of them has been written.
     written: usize,
     prefix: [u8; PREFIX],
@@ -66,6 +70,7 @@ impl Pipe {
         Self {
             stream,
             leaving: VecDeque::new(),
+            queued: 0,
             written: 0,
             prefix: [0; PREFIX],
             prefix_filled: 0,
@@ -75,16 +80,32 @@ impl Pipe {
 
     /// Queues frames behind those that wait already, and leaves `frames` empty.
     pub(super) fn append(&mut self, frames: &mut VecDeque<Leaving>) {
+        self.queued += frames.iter().map(|frame| frame.payload.len()).sum::<usize>();
         self.leaving.append(frames);
     }
 
     /// Queues a frame.
     pub(super) fn push(&mut self, head: Head, payload: Bytes) {
+        self.queued += payload.len();
         self.leaving.push_back(Leaving { head, payload });
     }
 
+    /// The next frame that has come in; `None`: the peer has closed the stream. What is queued is written
+    /// when nothing more is there to read, or when there is much of it.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived>>> {
+        if self.queued < WORTH_A_WRITE
+            && let Poll::Ready(arrived) = self.poll_read(cx)
+        {
+            return Poll::Ready(arrived);
+        }
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            return Poll::Ready(Err(error));
+        }
+        self.poll_read(cx)
+    }
+
     /// Writes all that is queued.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.leaving.is_empty() {
             let mut slices = [IoSlice::new(&[]); 2 * FRAMES_A_WRITE];
             for (pair, frame) in slices.chunks_exact_mut(2).zip(&mut self.leaving) {
@@ -108,12 +129,13 @@ impl Pipe {
                 return;
             }
             self.written -= length;
+            self.queued -= first.payload.len();
             self.leaving.pop_front();
         }
     }
 
-    /// Reads on until a frame is whole. `None`: the peer has closed the stream.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived>>> {
+    /// Reads on until a frame is whole.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived>>> {
         loop {
             let Some(arriving) = &mut self.arriving else {
                 if !ready!(self.poll_prefix(cx))? {

@@ -2,9 +2,10 @@
 //! write for each batch. No future per call, no table, no lock.
 //!
 //! With one call under way it is what two processes on one core must pay for passing a message there and back:
-//! six system calls and two switches. Nothing that waits for an answer can be faster on tokio, so it is the limit of
-//! `add-1`. The server is also the one of [`fut`](super::fut): a server needs no future per call either, as its
-//! methods run where their frame is read and answer into the one buffer that leaves with the next write.
+//! six system calls and two switches. Nothing that waits for an answer can be faster on tokio, so it is the
+//! limit of `add-1`. The server is also the one of [`fut`](super::fut): a server needs no future per call
+//! either, as its methods run where their frame is read and answer into the one buffer that leaves with the next
+//! write.
 
 use std::io;
 

@@ -1,7 +1,7 @@
 //! Calls under way: one slot for each, which holds first the waker of its caller, then the answer.
 //!
-//! Slots are taken from and given back to a list threaded through the free ones. Once there are as many as calls under
-//! way, nothing is allocated.
+//! Slots are taken from and given back to a list threaded through the free ones. Once there are as many as
+//! calls under way, nothing is allocated.
 
 use std::io;
 use std::task::{Context, Poll, Waker};

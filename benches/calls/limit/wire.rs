@@ -1,4 +1,5 @@
-//! The frames of the limits, about as long as those of a real wire: 17 bytes for `add`, 7 or 8 for its answer.
+//! The frames of the limits, about as long as those of a real wire: 17 bytes for `add`, 7 or 8 for its
+//! answer.
 //!
 //! | frame | after the length (u32, little endian) |
 //! |---|---|

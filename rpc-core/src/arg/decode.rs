@@ -24,6 +24,7 @@ pub struct ArgDecoder<'a> {
 impl<'a> ArgDecoder<'a> {
     /// Reads the arguments of a call which [`Interface::find`](crate::interface::Interface::find) says to have
     /// `present` of them. Where the schema needs it, [`Schema::check_args`] comes first.
+    #[inline]
     pub(crate) fn new(
         body: &'a [u8],
         caps: &'a mut CapTable,
@@ -42,6 +43,7 @@ impl<'a> ArgDecoder<'a> {
     }
 
     /// Reads the next argument.
+    #[inline]
     pub fn read<T: RpcValue>(&mut self) -> Result<T, Error> {
         let param = self.params;
         self.params += 1;
@@ -56,6 +58,7 @@ impl<'a> ArgDecoder<'a> {
     }
 
     /// An error if anything is left over.
+    #[inline]
     pub fn finish(self) -> Result<(), Error> {
         match self.filled.first() {
             Some(arg) => {

@@ -20,12 +20,14 @@ pub struct ArgEncoder<'a> {
 }
 
 impl<'a> ArgEncoder<'a> {
+    #[inline]
     pub(crate) fn new(out: &'a mut Encoded, with_caps: bool) -> Self {
         let kept = out.bytes.len();
         ArgEncoder { values: ValueEncoder::new(out, with_caps), params: 0, present: 0, kept }
     }
 
     /// Writes the next argument.
+    #[inline]
     pub fn arg<T: RpcValue>(&mut self, arg: Arg<T>) -> Result<(), Error> {
         match arg {
             Arg::Value(value) => return self.value(&value),
@@ -36,6 +38,7 @@ impl<'a> ArgEncoder<'a> {
     }
 
     /// Writes the next argument from its value.
+    #[inline]
     pub fn value<T: RpcValue>(&mut self, value: &T) -> Result<(), Error> {
         value.encode(&mut self.values)?;
         self.params += 1;
@@ -75,6 +78,7 @@ impl<'a> ArgEncoder<'a> {
     }
 
     /// Takes trailing `None`s off the bytes and says how many arguments are left.
+    #[inline]
     pub fn finish(self) -> usize {
         self.values.out.bytes.truncate(self.kept);
         usize::from(self.present)

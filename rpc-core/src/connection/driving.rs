@@ -11,10 +11,10 @@ use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Repr;
 use crate::interface::MethodId;
-use crate::limits::{TURN_FRAMES, TURN_OUTPUT};
+use crate::limits::{INITIAL_WINDOW, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
 use crate::outcome::{Reply, Status};
-use crate::session::{Incoming, IncomingBody};
+use crate::session::{Cap, Filled, Incoming, IncomingBody};
 use crate::sink::Sink;
 use crate::wire::{LENGTH_BYTES, Segment};
 
@@ -59,6 +59,7 @@ impl Input {
     }
 
     /// Goes on to the next whole frame. `None`: more has to be read first.
+    #[inline]
     fn next_frame(&mut self, most: usize) -> Result<Option<()>, String> {
         self.buffer.advance(std::mem::take(&mut self.current));
         self.long = None;
@@ -83,6 +84,7 @@ impl Input {
         Ok(Some(()))
     }
 
+    #[inline]
     fn frame(&self) -> (&[u8], Option<&Bytes>) {
         match &self.long {
             Some(frame) => (frame, Some(frame)),
@@ -103,7 +105,7 @@ pub enum Turned {
 }
 
 enum Next {
-    Deliver(Box<Incoming>),
+    Deliver(Incoming),
     Turned(Turned),
 }
 
@@ -113,12 +115,16 @@ impl Connection {
         let mut reply = Reply::from_pool();
         let mut done = None;
         let mut budget = TURN_FRAMES;
+        let mut most_output = None;
         loop {
             let next = self.with(|state| {
+                // What the transport has not taken of earlier turns does not end this one: reading never waits for
+                // writing.
+                let most_output = *most_output.get_or_insert(state.session.out.len() + TURN_OUTPUT);
                 if let Some((id, flags)) = done.take() {
                     state.session.complete_inline(id, flags, &mut reply);
                 }
-                next(state, input, &mut budget)
+                next(state, input, &mut budget, most_output)
             });
             match next {
                 Next::Turned(turned) => {
@@ -129,24 +135,18 @@ impl Connection {
                     reply.encoded.clear();
                     reply.status = Status::Delivered;
                     reply.schema = None;
-                    done = self.deliver(*incoming, input, &mut reply);
+                    done = self.deliver(incoming, input, &mut reply);
                 }
             }
         }
     }
 
     /// Runs one call. With a result, `reply` is the reply to it.
+    #[inline]
     fn deliver(&self, incoming: Incoming, input: &Input, reply: &mut Reply) -> Option<(i64, u8)> {
         let Incoming { id, flags, target, method, caps, filled, body, cost: _ } = incoming;
-        let caps: Vec<Capability> = caps.into_iter().map(|cap| self.take_cap(None, cap)).collect();
-        let filled: Vec<FilledArg> = filled
-            .into_iter()
-            .map(|arg| FilledArg {
-                param: arg.param,
-                body: arg.body,
-                caps: arg.caps.into_iter().map(|cap| self.take_cap(None, cap)).collect(),
-            })
-            .collect();
+        let caps = self.take_caps(caps);
+        let filled = self.take_filled(filled);
         let kept;
         let (body, owner) = match body {
             IncomingBody::Frame(span) => {
@@ -159,13 +159,13 @@ impl Connection {
             }
         };
         let Repr::Local(local) = &target.handle.0 else {
-            self.pass_on((id, flags), &target, MethodId(method), Encoded {
+            self.pass_on((id, flags), &target, MethodId(method), Box::new(Encoded {
                 bytes: if owner.is_some() { Vec::new() } else { body.to_vec() },
                 splices: owner.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
                 caps,
                 promises: Vec::new(),
                 filled,
-            });
+            }));
             return None;
         };
         let found = match local.target().find(MethodId(method)) {
@@ -193,13 +193,30 @@ impl Connection {
         }
     }
 
+    #[inline]
+    fn take_caps(&self, caps: Vec<Cap>) -> Vec<Capability> {
+        if caps.is_empty() {
+            return Vec::new();
+        }
+        caps.into_iter().map(|cap| self.take_cap(None, cap)).collect()
+    }
+
+    #[inline]
+    fn take_filled(&self, filled: Vec<Filled>) -> Vec<FilledArg> {
+        if filled.is_empty() {
+            return Vec::new();
+        }
+        let take = |arg: Filled| FilledArg { param: arg.param, body: arg.body, caps: self.take_caps(arg.caps) };
+        filled.into_iter().map(take).collect()
+    }
+
     fn running_sink(&self, id: i64, flags: u8) -> Sink {
         self.with(|state| state.session.running(id, flags));
         Sink::connection(self.clone(), id)
     }
 
     /// Passes a call on to where its target lives.
-    fn pass_on(&self, (id, flags): (i64, u8), target: &Capability, method: MethodId, encoded: Encoded) {
+    fn pass_on(&self, (id, flags): (i64, u8), target: &Capability, method: MethodId, encoded: Box<Encoded>) {
         let sink = self.running_sink(id, flags);
         let info = target
             .interface
@@ -221,12 +238,15 @@ impl Connection {
         })
     }
 
-    /// Registers the driver to be woken when there is something to do. Tells whether there is already.
-    pub fn sleep(&self, waker: &Waker) -> bool {
+    /// Registers the driver to be woken when there is something to do. Tells whether there is already; then a turn
+    /// is due, and writing. With `blocked` the transport takes nothing for now.
+    pub fn sleep(&self, waker: &Waker, blocked: bool) -> bool {
         let waker = waker.clone();
         let (awake, old) = self.with(|state| {
-            let awake = state.wake_driver || !state.session.out.is_empty();
-            (awake, state.driver.replace(waker))
+            state.blocked = blocked;
+            let awake = state.wants_driver();
+            state.wake_driver = false;
+            (awake, if awake { Some(waker) } else { state.driver.replace(waker) })
         });
         drop(old);
         awake
@@ -254,18 +274,21 @@ impl Connection {
 }
 
 /// The next call to run, or why there is none.
-fn next(state: &mut State, input: &mut Input, budget: &mut usize) -> Next {
+#[inline]
+fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: usize) -> Next {
     loop {
         if state.session.ended().is_some() {
             return Next::Turned(Turned::Ended);
         }
-        if let Some(incoming) = state.session.next_ready() {
-            return Next::Deliver(Box::new(incoming));
-        }
-        if *budget == 0 || state.session.out.len() >= TURN_OUTPUT {
+        if *budget == 0 || state.session.out.len() >= most_output {
             return Next::Turned(Turned::Yield);
         }
-        match input.next_frame(state.session.limits.frame_bytes) {
+        if let Some(incoming) = state.session.next_ready() {
+            *budget -= 1;
+            return Next::Deliver(incoming);
+        }
+        // What the peer sent before our greeting came is bounded by the window that everybody begins with.
+        match input.next_frame(state.session.limits.frame_bytes.max(INITIAL_WINDOW)) {
             Ok(Some(())) => {}
             Ok(None) => return Next::Turned(Turned::NeedInput),
             Err(text) => {
@@ -276,7 +299,7 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize) -> Next {
         *budget -= 1;
         let (frame, owner) = input.frame();
         match state.session.handle_frame(frame, owner) {
-            Ok(Some(incoming)) => return Next::Deliver(Box::new(incoming)),
+            Ok(Some(incoming)) => return Next::Deliver(incoming),
             Ok(None) => {}
             Err(_) => return Next::Turned(Turned::Ended),
         }

@@ -43,8 +43,10 @@ struct State {
     ready: Vec<Waker>,
     /// Those who wait for the end.
     closed: Vec<Waker>,
-    /// The driver has something to do beside writing.
+    /// The driver has something to do beside writing and running calls.
     wake_driver: bool,
+    /// The driver waits for its transport to take what it has: more to write is no reason to wake it.
+    blocked: bool,
 }
 
 /// What a session keeps for its connection.
@@ -101,10 +103,12 @@ impl Connection {
             ready: Vec::new(),
             closed: Vec::new(),
             wake_driver: false,
+            blocked: false,
         };
         Self(Arc::new(Shared { id, state: Mutex::new(state) }))
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.0.id
     }
@@ -119,6 +123,7 @@ impl Connection {
         Handle(Repr::Shared(Arc::new(SlotRef::new(self.clone(), key, path))))
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         match self.0.state.lock() {
             Ok(state) => state,
@@ -133,6 +138,7 @@ impl Connection {
     }
 
     /// Does something under the lock, and afterwards, without it, what has to follow.
+    #[inline]
     fn with<R>(&self, under_lock: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = under_lock(&mut state);
@@ -188,6 +194,7 @@ impl Connection {
     }
 
     /// Turns the capabilities of an outcome into handles.
+    #[inline]
     pub(crate) fn take_outcome(&self, key: SlotKey, outcome: Outcome<Cap>) -> Outcome<Capability> {
         outcome.map_caps(|cap| self.take_cap(Some(key), cap))
     }
@@ -219,9 +226,9 @@ impl Connection {
         }
     }
 
-    pub(crate) fn complete(&self, id: i64, reply: &mut Reply) {
-        self.with(|state| state.session.complete(id, reply));
-        crate::pool::give(std::mem::take(&mut reply.encoded));
+    pub(crate) fn complete(&self, id: i64, mut reply: Reply) {
+        self.with(|state| state.session.complete(id, &mut reply));
+        crate::pool::give(reply.encoded);
     }
 
     /// Why the connection is over, if it is.
@@ -280,11 +287,26 @@ impl Connection {
 }
 
 impl State {
+    /// Whether there is anything for the driver to do.
+    fn wants_driver(&self) -> bool {
+        self.wake_driver || self.session.has_work() || (!self.blocked && !self.session.out.is_empty())
+    }
+
     /// What has to follow what was just done, if anything has.
+    #[inline]
     fn after(&mut self) -> Option<After> {
-        let wants_driver = self.wake_driver || !self.session.out.is_empty();
-        self.wake_driver = false;
-        let driver = if wants_driver { self.driver.take() } else { None };
+        let nothing = self.session.events.is_empty() && self.ready.is_empty() && self.session.ended().is_none();
+        if nothing && (self.driver.is_none() || !self.wants_driver()) {
+            return None;
+        }
+        self.what_follows()
+    }
+
+    #[cold]
+    fn what_follows(&mut self) -> Option<After> {
+        let driver = if self.wants_driver() { self.driver.take() } else { None };
+        // A driver that is awake looks before it goes to sleep.
+        self.wake_driver &= driver.is_none();
         let ended = self.session.ended().is_some();
         if driver.is_none() && self.session.events.is_empty() && self.ready.is_empty() && !ended {
             return None;

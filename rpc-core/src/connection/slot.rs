@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{MethodId, MethodInfo};
 use crate::local::{Gather, Parked};
-use crate::outcome::Outcome;
+use crate::outcome::{Answer, Outcome};
 use crate::session::{Called, Place, Polled, SlotKey};
 use crate::sink::Running;
 use crate::wire::Path;
@@ -30,7 +30,8 @@ impl std::fmt::Debug for SlotRef {
 
 impl SlotRef {
     /// Takes over one handle on the slot.
-    pub(super) fn new(connection: Connection, key: SlotKey, path: Path) -> Self {
+    #[inline]
+    pub(crate) fn new(connection: Connection, key: SlotKey, path: Path) -> Self {
         Self { connection, key: Some(key), path }
     }
 
@@ -39,6 +40,7 @@ impl SlotRef {
     }
 
     /// The slot. One that was given up finds nothing.
+    #[inline]
     pub(crate) fn key(&self) -> SlotKey {
         self.key.unwrap_or(SlotKey::NOWHERE)
     }
@@ -61,19 +63,31 @@ impl SlotRef {
 
     /// Whether a call with these arguments can be sent as it is: every promise among them is one of this
     /// connection.
+    #[inline]
     pub(crate) fn hosts(&self, encoded: &Encoded) -> bool {
         let id = self.connection.id();
         encoded.promises.iter().all(|promise| matches!(promise.handle.place(id), Place::Here(..)))
     }
 
     /// Sends a call, whose result can be awaited. The arguments are used up unless an error comes back.
-    pub(crate) fn call(&self, method: MethodId, info: &'static MethodInfo, encoded: &mut Encoded) -> Handle {
+    #[inline]
+    pub(crate) fn call(&self, method: MethodId, info: &'static MethodInfo, encoded: &mut Box<Encoded>) -> Handle {
         let target = (self.key(), &self.path);
-        let called = self.connection.with(|state| state.session.call(target, method.0, encoded, Some(&info.result)));
+        let called = self.connection.with(|state| {
+            let plain = if self.path.is_empty() {
+                state.session.call_plain(target.0, method.0, encoded, &info.result)
+            } else {
+                None
+            };
+            match plain {
+                Some(key) => Ok(Called::Sent(key)),
+                None => state.session.call(target, method.0, encoded, Some(&info.result)),
+            }
+        });
         match called {
             Ok(Called::Sent(key)) => Handle(Repr::Slot(Self::new(self.connection.clone(), key, Path::EMPTY))),
             Ok(Called::Local(capability)) => {
-                let encoded = std::mem::take(encoded);
+                let encoded = std::mem::replace(encoded, crate::pool::take());
                 crate::stub::call_encoded(&capability.handle, method, info, encoded)
             }
             Err(error) => Handle::broken(error),
@@ -142,7 +156,17 @@ impl SlotRef {
         }
     }
 
+    /// Takes the value of a call that has settled with plain data, if this is the only handle on it.
+    #[inline]
+    pub(crate) fn take_plain(&mut self) -> Option<Answer<Capability>> {
+        let key = self.key?;
+        let (body, schema) = self.connection.with(|state| state.session.take_plain(key))?;
+        self.key = None;
+        Some(Answer { body, caps: Vec::new(), schema })
+    }
+
     /// Asks for the outcome. `first` is whether this task has not asked before.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &Context<'_>, first: bool) -> Poll<Outcome<Capability>> {
         let Some(key) = self.key else {
             let error = Error::new(ErrorKind::Disposed, "the promise was used up already");
@@ -168,6 +192,7 @@ impl SlotRef {
     }
 
     /// One look under the lock. `None`: a waker is needed and none was given. What was replaced comes back.
+    #[inline]
     fn poll_once(
         &self,
         key: SlotKey,
@@ -190,9 +215,14 @@ impl SlotRef {
 }
 
 impl Drop for SlotRef {
+    #[inline]
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.connection.with(|state| state.session.release(key));
+            self.connection.with(|state| {
+                state.session.release(key);
+                // Nothing is written when the main object was the last thing held, and the driver may close.
+                state.wake_driver |= state.session.is_idle();
+            });
         }
     }
 }

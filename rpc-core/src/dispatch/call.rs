@@ -91,6 +91,7 @@ impl std::fmt::Debug for Step {
 
 impl Call<'_> {
     /// Runs a synchronous method.
+    #[inline]
     pub fn run<P: ParamList, R: RpcReturn>(&mut self, method: impl FnOnce(P) -> R) {
         self.step = Step::Done;
         let args = match self.take_args::<P>() {
@@ -136,13 +137,14 @@ impl Call<'_> {
                 let slot = Arc::clone(slot);
                 Box::pin(async move {
                     let result = future.await.into_result();
-                    slot.settle_typed::<F::Output>(result);
+                    hand_over::<F::Output>(&slot, result, info);
                     Reply::delivered()
                 })
             }
         });
     }
 
+    #[inline]
     fn take_args<P: ParamList>(&mut self) -> Result<P, Error> {
         match std::mem::replace(&mut self.args, Args::Taken) {
             Args::Typed(args) => args
@@ -185,10 +187,11 @@ impl Call<'_> {
         }
     }
 
+    #[inline]
     fn put<R: RpcReturn>(&mut self, result: Result<R::Value, R::User>) {
         match &mut self.reply {
             ReplyTo::Encode(reply) => encode::<R>(reply, result, self.info),
-            ReplyTo::Typed(slot) => slot.settle_typed::<R>(result),
+            ReplyTo::Typed(slot) => hand_over::<R>(slot, result, self.info),
         }
     }
 
@@ -198,6 +201,18 @@ impl Call<'_> {
             ReplyTo::Typed(slot) => slot.settle_reply(Reply::failed(error)),
         }
     }
+}
+
+/// Hands over what a method of this process returned: as it is, if all of it moves, else encoded, so that what stays
+/// behind on a wire stays behind here (R20).
+fn hand_over<R: RpcReturn>(slot: &Arc<LocalSlot>, result: Result<R::Value, R::User>, info: &'static MethodInfo) {
+    let moves = if result.is_ok() { info.result_moves } else { info.user_moves };
+    if moves {
+        return slot.settle_typed::<R>(result);
+    }
+    let mut reply = Reply::from_pool();
+    encode::<R>(&mut reply, result, info);
+    slot.settle_reply(reply);
 }
 
 /// The error for a method that panicked. The message of the panic travels, its backtrace does not (row 166).
@@ -212,11 +227,13 @@ pub(crate) fn panicked(info: &MethodInfo, payload: &(dyn Any + Send)) -> Error {
 }
 
 /// Encodes what a method returned. A result that cannot be encoded is reported as such (row 52).
+#[inline]
 pub(crate) fn encode<R: RpcReturn>(
     reply: &mut Reply,
     result: Result<R::Value, R::User>,
     info: &'static MethodInfo,
 ) {
+    let is_user = result.is_err();
     let outcome = catch_unwind(AssertUnwindSafe(|| match result {
         Ok(value) => {
             let mut encoder = ValueEncoder::new(&mut reply.encoded, info.result_has_caps);
@@ -227,7 +244,7 @@ pub(crate) fn encode<R: RpcReturn>(
             user.encode(&mut encoder).map(|()| Status::User(R::user_message(&user)))
         }
     }));
-    reply.schema = Some(&info.result);
+    reply.schema = Some(if is_user { &info.user } else { &info.result });
     reply.status = match outcome {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => {
@@ -237,6 +254,6 @@ pub(crate) fn encode<R: RpcReturn>(
         Err(payload) => Status::Failed(panicked(info, &*payload)),
     };
     if let Status::Failed(_) = reply.status {
-        reply.encoded = Encoded::default();
+        reply.encoded.clear();
     }
 }

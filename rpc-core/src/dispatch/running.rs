@@ -25,6 +25,7 @@ pub(crate) enum Delivered {
 }
 
 /// Delivers a call: runs it, or polls it once and hands it to the spawner if it is not ready (R13).
+#[inline]
 pub(crate) fn deliver(
     target: Arc<dyn Target>,
     found: Found,
@@ -40,6 +41,7 @@ pub(crate) fn deliver(
     deliver_here(target, found, call, make_sink)
 }
 
+#[inline]
 fn deliver_here(
     target: Arc<dyn Target>,
     found: Found,

@@ -43,6 +43,7 @@ impl<T: Send + Sync + 'static> Target for SharedCell<T> {
         (self.table.interface)()
     }
 
+    #[inline]
     fn find(&self, id: MethodId) -> Result<Found, Error> {
         self.table.find(id)
     }
@@ -55,6 +56,7 @@ impl<T: Send + Sync + 'static> Target for SharedCell<T> {
         self.table.method(found).is_some_and(|method| method.spawned)
     }
 
+    #[inline]
     fn deliver(self: Arc<Self>, found: Found, mut call: Call<'_>, _sink: &mut MakeSink<'_>) -> Step {
         match self.table.method(found).map(|method| method.run) {
             Some(Run::Shared(run)) => run(&self.value, &mut call),

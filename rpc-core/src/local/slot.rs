@@ -13,6 +13,7 @@ use crate::dispatch::encode;
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::{MethodId, MethodInfo};
+use crate::limits::LOCAL_PATH_STEPS;
 use crate::outcome::{Outcome, Reply, Status};
 use crate::sink::{Running, Sink};
 use crate::value::RpcReturn;
@@ -58,7 +59,7 @@ pub(crate) enum Subscriber {
 pub(crate) struct Parked {
     pub(crate) method: MethodId,
     pub(crate) info: Option<&'static MethodInfo>,
-    pub(crate) encoded: Encoded,
+    pub(crate) encoded: Box<Encoded>,
     pub(crate) sink: Sink,
 }
 
@@ -237,12 +238,24 @@ fn serve(outcome: &Outcome<Capability>, subscriber: Subscriber) {
             if parked.sink.is_cancelled() {
                 return;
             }
-            match outcome.target_at(&path) {
+            match check_path(&path).and_then(|()| outcome.target_at(&path)) {
                 Ok(capability) => capability.handle.send(parked),
                 Err(error) => parked.sink.fail(error),
             }
         }
-        Subscriber::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
+        Subscriber::Arg(gather, param, path) => {
+            gather.fill(param, check_path(&path).and_then(|()| outcome.arg_at(&path)));
+        }
+    }
+}
+
+fn check_path(path: &Path) -> Result<(), Error> {
+    match path.steps().len() {
+        ..=LOCAL_PATH_STEPS => Ok(()),
+        steps => {
+            let text = format!("the path of the call has {steps} steps; the limit is {LOCAL_PATH_STEPS}");
+            Err(Error::new(ErrorKind::Limit, text))
+        }
     }
 }
 

@@ -33,7 +33,14 @@ impl SchemaBuilder {
         }
         let sizes = size::sizes(&self.nodes);
         let needs_check = size::needs_check(&self.nodes, &sizes);
-        Schema { nodes: self.nodes.into(), sizes, has_caps: self.has_caps, moves: !self.keeps, needs_check }
+        Schema {
+            nodes: self.nodes.into(),
+            sizes,
+            has_caps: self.has_caps,
+            moves: !self.keeps,
+            needs_check,
+            method: None,
+        }
     }
 
     /// A struct with named fields.

@@ -16,8 +16,12 @@ use super::event::Retired;
 use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
+use crate::limits::CAP_BOUND;
 use crate::outcome::{Outcome, Reply, Status};
 use crate::wire::{Path, WireCap, flag};
+
+/// The most that an answer takes beside its body and its capabilities, in bytes.
+const ANSWER_HEAD: usize = 64;
 
 /// One call of the peer.
 pub(crate) struct AnswerEntry<P: Parts> {
@@ -27,6 +31,8 @@ pub(crate) struct AnswerEntry<P: Parts> {
     importer: bool,
     /// Live calls that build on it, and stubs and watchers made of it.
     holds: u32,
+    /// Dependents that wait no more.
+    stale: usize,
     send: bool,
     forget: bool,
     detached: bool,
@@ -72,13 +78,13 @@ impl<P: Parts> Session<P> {
     /// Finds the answer that a frame refers to.
     pub(crate) fn find_answer(&self, id: i64) -> Result<Lookup, String> {
         if id <= 0 || id > self.received_calls {
-            return Err(format!("referred to its call {id}, which it never made"));
+            return Err(format!("it referred to its call {id}, which it never made"));
         }
-        let key = self.answer_ids.get(id).ok_or_else(|| format!("referred to its call {id}, which it gave up"))?;
+        let key = self.answer_ids.get(id).ok_or_else(|| format!("it referred to its call {id}, which it gave up"))?;
         match self.answers.get(key) {
-            Some(AnswerEntry { state: State::Settled(_), .. }) => Ok(Lookup::Settled(key)),
-            Some(entry) if entry.importer => Ok(Lookup::Unsettled(key)),
-            _ => Err(format!("referred to its call {id}, which it gave up")),
+            Some(AnswerEntry { importer: true, state: State::Settled(_), .. }) => Ok(Lookup::Settled(key)),
+            Some(AnswerEntry { importer: true, .. }) => Ok(Lookup::Unsettled(key)),
+            _ => Err(format!("it referred to its call {id}, which it gave up")),
         }
     }
 
@@ -100,11 +106,14 @@ impl<P: Parts> Session<P> {
     }
 
     fn new_answer(&mut self, id: i64, flags: u8, state: State<P>) -> SlotKey {
+        let importer = flags & flag::FORGET == 0;
+        self.kept_calls += usize::from(importer);
         let key = self.answers.insert(AnswerEntry {
             id,
             state,
-            importer: flags & flag::FORGET == 0,
+            importer,
             holds: 0,
+            stale: 0,
             send: flags & flag::SEND != 0,
             forget: flags & flag::FORGET != 0,
             detached: false,
@@ -136,11 +145,13 @@ impl<P: Parts> Session<P> {
         self.ready.push_back(incoming);
     }
 
+    #[inline]
     pub(crate) fn ready_is_empty(&self) -> bool {
         self.ready.is_empty()
     }
 
     /// The next call to run that had to wait, if one may be started now.
+    #[inline]
     pub(crate) fn next_ready(&mut self) -> Option<Incoming> {
         while !self.ready.is_empty() && self.may_deliver() {
             let incoming = self.ready.pop_front()?;
@@ -162,16 +173,14 @@ impl<P: Parts> Session<P> {
             self.events.push(Event::Retired(Retired::Bytes(bytes)));
         }
         self.drop_caps(caps);
-        for arg in filled {
-            self.events.push(Event::Retired(Retired::Bytes(arg.body)));
-            self.drop_caps(arg.caps);
-        }
+        self.retire_args(filled);
     }
 
     /// A call was started and has not ended: it counts as running until [`complete`](Self::complete).
     pub(crate) fn running(&mut self, id: i64, flags: u8) {
         self.running += 1;
-        if self.answer_ids.get(id).is_none() {
+        // After the end there is nobody to answer: the method is cancelled as soon as it says how.
+        if self.ended().is_none() && self.answer_ids.get(id).is_none() {
             self.new_answer(id, flags, State::Running(None));
         }
     }
@@ -189,23 +198,27 @@ impl<P: Parts> Session<P> {
         self.running = self.running.saturating_sub(1);
         if let Some(key) = self.answer_ids.get(id) {
             self.finish_entry(key, reply);
+            self.bound_unsent();
         }
     }
 
     /// A call ended inside the driver's loop, without ever having counted as running.
+    #[inline]
     pub(crate) fn complete_inline(&mut self, id: i64, flags: u8, reply: &mut Reply) {
+        if self.complete_plain(id, flags, reply) {
+            return;
+        }
         if let Some(key) = self.answer_ids.get(id) {
-            return self.finish_entry(key, reply);
-        }
-        if self.ended().is_some() {
+            self.finish_entry(key, reply);
+        } else if self.ended().is_some() {
             return;
-        }
-        if flags & flag::FORGET != 0 {
+        } else if flags & flag::FORGET != 0 {
             self.write_reply(id, reply);
-            return;
+        } else {
+            let key = self.new_answer(id, flags, State::Running(None));
+            self.finish_entry(key, reply);
         }
-        let key = self.new_answer(id, flags, State::Running(None));
-        self.finish_entry(key, reply);
+        self.bound_unsent();
     }
 
     fn finish_entry(&mut self, key: SlotKey, reply: &mut Reply) {
@@ -227,17 +240,15 @@ impl<P: Parts> Session<P> {
     }
 
     /// Writes a reply that was just made; one that does not fit becomes a failure (row 240).
+    #[inline]
     fn write_reply(&mut self, id: i64, reply: &mut Reply) {
-        let bytes = reply.encoded.len() + 64 + 200 * reply.encoded.caps.len();
-        if bytes > self.peer_frame_bytes {
-            let limit = self.peer_frame_bytes;
-            let text = format!("the result takes {bytes} bytes; the caller's limit `frame_bytes` is {limit}");
-            reply.status = Status::Failed(Error::new(ErrorKind::Limit, text).with_may_have_run(true));
-        } else if let Err(error) = self.check_export_room(reply.encoded.caps.len()) {
-            reply.status = Status::Failed(error.with_may_have_run(true));
+        if !matches!(reply.status, Status::Failed(_)) {
+            if let Err(error) = self.check_answer_room(reply.encoded.len(), reply.encoded.caps.len()) {
+                reply.status = Status::Failed(error);
+            }
         }
         match &reply.status {
-            Status::Failed(error) => self.out.reject(id, error),
+            Status::Failed(error) => self.write_reject(id, error),
             Status::Delivered => {}
             Status::Value | Status::User(_) => {
                 let user = matches!(reply.status, Status::User(_));
@@ -247,17 +258,45 @@ impl<P: Parts> Session<P> {
         }
     }
 
-    fn describe_all(&mut self, encoded: &Encoded) -> Vec<WireCap> {
-        encoded.caps.iter().map(|capability| self.describe(capability)).collect()
+    /// Whether a result of so many bytes and capabilities can be sent.
+    #[inline]
+    fn check_answer_room(&self, bytes: usize, caps: usize) -> Result<(), Error> {
+        let (bytes, limit) = (bytes + ANSWER_HEAD + CAP_BOUND * caps, self.peer_frame_bytes);
+        if bytes > limit {
+            let text = format!("the result takes {bytes} bytes; the caller's limit `frame_bytes` is {limit}");
+            return Err(Error::new(ErrorKind::Limit, text).with_may_have_run(true));
+        }
+        self.check_export_room(caps).map_err(|error| error.with_may_have_run(true))
+    }
+
+    /// Writes a failure; of one that is too long for a frame, a part.
+    fn write_reject(&mut self, id: i64, error: &Error) {
+        let room = self.peer_frame_bytes.saturating_sub(ANSWER_HEAD);
+        self.out.reject(id, error, room);
+    }
+
+    /// What to write for the capabilities of a message, those of its filled arguments last.
+    #[inline]
+    pub(crate) fn describe_all(&mut self, encoded: &Encoded) -> Vec<WireCap> {
+        if encoded.caps.is_empty() && encoded.filled.is_empty() {
+            return Vec::new();
+        }
+        let filled = encoded.filled.iter().flat_map(|filled| &filled.caps);
+        encoded.caps.iter().chain(filled).map(|capability| self.describe(capability)).collect()
     }
 
     /// Writes an outcome that was kept.
     fn write_outcome(&mut self, id: i64, outcome: &Outcome<Capability>) {
+        if !matches!(outcome, Outcome::Failed(_)) {
+            if let Err(error) = self.check_answer_room(outcome.len(), outcome.caps().len()) {
+                return self.write_reject(id, &error);
+            }
+        }
         let caps: Vec<WireCap> = outcome.caps().iter().map(|capability| self.describe(capability)).collect();
         match outcome {
             Outcome::Value(answer) => self.out.kept_answer(id, false, &caps, answer.body.as_slice()),
             Outcome::User(answer, _) => self.out.kept_answer(id, true, &caps, answer.body.as_slice()),
-            Outcome::Failed(error) => self.out.reject(id, error),
+            Outcome::Failed(error) => self.write_reject(id, error),
         }
     }
 
@@ -271,7 +310,7 @@ impl<P: Parts> Session<P> {
         let Some(entry) = self.answers.get(key) else { return };
         if entry.send {
             let id = entry.id;
-            self.out.reject(id, &error);
+            self.write_reject(id, &error);
         }
         self.settle(key, Outcome::Failed(error));
     }
@@ -288,6 +327,7 @@ impl<P: Parts> Session<P> {
             for dependent in dependents {
                 let live = match dependent {
                     Dependent::Watcher(watcher, path) => {
+                        self.pins = self.pins.saturating_sub(1);
                         self.events.push(Event::Watched(watcher, outcome.target_at(&path)));
                         true
                     }
@@ -353,10 +393,10 @@ impl<P: Parts> Session<P> {
             let send = entry.send;
             self.unpark(key);
             for other in others {
-                self.unpin(other);
+                self.unhold(other);
             }
             if send {
-                self.out.reject(child, &error);
+                self.write_reject(child, &error);
             }
             work.push((key, Outcome::Failed(error)));
         } else if waits == 0 {
@@ -392,26 +432,28 @@ impl<P: Parts> Session<P> {
         }
         self.events.push(Event::Retired(Retired::Bytes(body)));
         self.drop_caps(caps);
+        self.retire_args(filled);
+    }
+
+    fn retire_args(&mut self, filled: Vec<Filled>) {
         for arg in filled {
+            self.events.push(Event::Retired(Retired::Bytes(arg.body)));
             self.drop_caps(arg.caps);
         }
     }
 
     /// The peer wants an answer that it did not want before.
     pub(crate) fn handle_pull(&mut self, id: i64) -> Result<(), String> {
-        match self.find_answer(id)? {
-            Lookup::Unsettled(key) => {
-                if let Some(entry) = self.answers.get_mut(key) {
-                    entry.send = true;
-                }
-            }
-            Lookup::Settled(key) => {
-                let Some(entry) = self.answers.get_mut(key) else { return Ok(()) };
-                if let State::Settled(outcome) = &mut entry.state {
-                    let outcome = outcome.clone_with(Clone::clone);
-                    self.write_outcome(id, &outcome);
-                }
-            }
+        let (Lookup::Unsettled(key) | Lookup::Settled(key)) = self.find_answer(id)?;
+        let Some(entry) = self.answers.get_mut(key) else { return Ok(()) };
+        if std::mem::replace(&mut entry.send, true) {
+            return Err(format!("it asked for the answer to its call {id} a second time"));
+        }
+        if let State::Settled(outcome) = &entry.state {
+            let outcome = outcome.clone_with(Clone::clone);
+            self.write_outcome(id, &outcome);
+            // Copies of capabilities are dropped outside the lock, as all of them are.
+            self.retire_outcome(outcome);
         }
         Ok(())
     }
@@ -419,11 +461,11 @@ impl<P: Parts> Session<P> {
     /// The peer gave up the promise of a call.
     pub(crate) fn handle_finish(&mut self, id: i64, cancel: bool) -> Result<(), String> {
         if id <= 0 || id > self.received_calls {
-            return Err(format!("gave up its call {id}, which it never made"));
+            return Err(format!("it gave up its call {id}, which it never made"));
         }
         let Some(key) = self.answer_ids.get(id) else { return Ok(()) };
         if let Some(entry) = self.answers.get_mut(key) {
-            entry.importer = false;
+            self.kept_calls -= usize::from(std::mem::take(&mut entry.importer));
             entry.send = false;
             entry.detached |= !cancel;
         }
@@ -435,16 +477,45 @@ impl<P: Parts> Session<P> {
     pub(crate) fn pin(&mut self, id: i64) {
         if let Some(entry) = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) {
             entry.holds += 1;
+            self.pins += 1;
         }
     }
 
     pub(crate) fn unpin(&mut self, id: i64) {
         if let Some(key) = self.answer_ids.get(id) {
+            self.pins = self.pins.saturating_sub(1);
             if let Some(entry) = self.answers.get_mut(key) {
                 entry.holds = entry.holds.saturating_sub(1);
             }
             self.drop_if_unheld(key);
         }
+    }
+
+    /// A call that waited for this one waits no more.
+    fn unhold(&mut self, id: i64) {
+        let Some(key) = self.answer_ids.get(id) else { return };
+        if let Some(entry) = self.answers.get_mut(key) {
+            entry.holds = entry.holds.saturating_sub(1);
+            entry.stale += 1;
+            // So that calls which come and go while this one takes its time leave nothing behind.
+            if entry.stale >= 32 && 2 * entry.stale >= entry.dependents.len() {
+                entry.stale = 0;
+                let mut dependents = std::mem::take(&mut entry.dependents);
+                dependents.retain(|dependent| match dependent {
+                    Dependent::Target(child, _) | Dependent::Arg(child, ..) => self.is_parked(*child),
+                    Dependent::Watcher(..) => true,
+                });
+                if let Some(entry) = self.answers.get_mut(key) {
+                    entry.dependents = dependents;
+                }
+            }
+        }
+        self.drop_if_unheld(key);
+    }
+
+    fn is_parked(&self, id: i64) -> bool {
+        let entry = self.answer_ids.get(id).and_then(|key| self.answers.get(key));
+        matches!(entry, Some(AnswerEntry { state: State::Parked(_), .. }))
     }
 
     /// Turns a pin into a watcher, which hears when the answer settles.
@@ -468,35 +539,40 @@ impl<P: Parts> Session<P> {
     }
 
     /// Removes the entry if nothing holds it, cancels what runs for nobody, and goes on with what only that held.
+    /// Giving that up comes back to here: the answers form a line, so that a peer cannot make it recurse.
     fn drop_if_unheld(&mut self, key: SlotKey) {
-        let mut work = vec![key];
-        while let Some(key) = work.pop() {
-            let Some(entry) = self.answers.get_mut(key) else { continue };
-            if entry.importer || entry.holds > 0 {
-                continue;
-            }
-            match &mut entry.state {
-                State::Settled(_) => self.remove_answer(key),
-                _ if entry.detached => {}
-                State::Running(running) => {
-                    if let Some(running) = running.take() {
-                        self.events.push(Event::Cancelled(running));
-                    }
-                    self.remove_answer(key);
+        self.loose.push(key);
+        if self.loosening {
+            return;
+        }
+        self.loosening = true;
+        while let Some(key) = self.loose.pop() {
+            self.drop_loose(key);
+        }
+        self.loosening = false;
+    }
+
+    fn drop_loose(&mut self, key: SlotKey) {
+        let Some(entry) = self.answers.get_mut(key) else { return };
+        if entry.importer || entry.holds > 0 {
+            return;
+        }
+        match &mut entry.state {
+            State::Settled(_) => self.remove_answer(key),
+            _ if entry.detached => {}
+            State::Running(running) => {
+                if let Some(running) = running.take() {
+                    self.events.push(Event::Cancelled(running));
                 }
-                State::Ready => self.remove_answer(key),
-                State::Parked(parked) => {
-                    let waits = std::mem::take(&mut parked.waits);
-                    self.unpark(key);
-                    self.remove_answer(key);
-                    for id in waits {
-                        if let Some(key) = self.answer_ids.get(id) {
-                            if let Some(entry) = self.answers.get_mut(key) {
-                                entry.holds = entry.holds.saturating_sub(1);
-                            }
-                            work.push(key);
-                        }
-                    }
+                self.remove_answer(key);
+            }
+            State::Ready => self.remove_answer(key),
+            State::Parked(parked) => {
+                let waits = std::mem::take(&mut parked.waits);
+                self.unpark(key);
+                self.remove_answer(key);
+                for id in waits {
+                    self.unhold(id);
                 }
             }
         }
@@ -540,13 +616,50 @@ impl<P: Parts> Session<P> {
                 State::Parked(parked) => {
                     let target = parked.target.into_iter().map(|target| Event::Retired(Retired::Target(target)));
                     self.events.extend(target);
+                    self.events.push(Event::Retired(Retired::Bytes(parked.body)));
                     self.drop_caps(parked.caps);
+                    self.retire_args(parked.filled);
                 }
             }
         }
         let targets = self.exports.drain();
         self.events.extend(targets.into_iter().map(|target| Event::Retired(Retired::Target(target))));
-        (self.kept_bytes, self.parked_bytes) = (0, 0);
+        (self.kept_bytes, self.kept_calls, self.parked_bytes, self.pins) = (0, 0, 0, 0);
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl<P: Parts> Session<P> {
+    /// Panics if the books are wrong.
+    pub(crate) fn check_answers(&self) {
+        let entries = || self.answers.iter();
+        let parked = || {
+            entries().filter_map(|entry| match &entry.state {
+                State::Parked(parked) => Some(parked),
+                _ => None,
+            })
+        };
+        let kept = entries().filter_map(|entry| match &entry.state {
+            State::Settled(outcome) => Some(outcome.len()),
+            _ => None,
+        });
+        assert_eq!(self.kept_bytes, kept.sum::<usize>(), "bytes of kept answers");
+        assert_eq!(self.kept_calls, entries().filter(|entry| entry.importer).count(), "calls not given up");
+        let costs = parked().map(|parked| parked.cost).sum::<usize>();
+        assert_eq!(self.parked_bytes, costs, "bytes of parked calls");
+        let ready = self.ready.iter().map(|incoming| incoming.cost).sum::<usize>();
+        if self.ended().is_none() {
+            assert_eq!(self.window_used, costs + ready, "bytes in the window");
+        }
+        let holds = entries().map(|entry| entry.holds as usize).sum::<usize>();
+        let waits = parked().map(|parked| parked.waits.len()).sum::<usize>();
+        assert_eq!(holds, waits + self.pins, "holds on answers");
+        for entry in entries() {
+            assert_eq!(self.answer_ids.get(entry.id).and_then(|key| self.answers.get(key)).map(|found| found.id), Some(entry.id));
+            assert!(entry.importer || entry.holds > 0 || entry.detached || entry.forget, "an entry that nothing holds");
+            assert!(entry.dependents.len() <= 64 + 4 * entry.holds as usize, "dependents that wait no more pile up");
+        }
+        assert!(self.loose.is_empty() && !self.loosening, "work left undone");
     }
 }
 

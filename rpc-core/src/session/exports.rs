@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Event, Parts, Place, Session, event::Retired};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
-use crate::wire::WireCap;
+use crate::wire::{MAX_CAPS, WireCap};
 
 /// The table of exports. A target has one id as long as the peer holds it, and a count of how often the id was
 /// sent, so that a release that crosses another introduction does no harm (R1e).
@@ -33,6 +33,7 @@ impl Exports {
     }
 
     /// What the peer means by this id, which is 0 or negative. `None`: it was never given or is gone.
+    #[inline]
     pub(crate) fn get(&self, id: i64) -> Option<&Capability> {
         if id == 0 { self.main.as_ref() } else { self.by_id.get(&id).map(|export| &export.target) }
     }
@@ -55,10 +56,10 @@ impl Exports {
     /// The peer gives up `count` introductions of `id`. The target comes back when none are left.
     fn release(&mut self, id: i64, count: u64) -> Result<Option<Capability>, String> {
         let Some(export) = self.by_id.get_mut(&id) else {
-            return Err(format!("released the export {id}, which it does not hold"));
+            return Err(format!("it released the export {id}, which it does not hold"));
         };
         if count > export.introduced {
-            return Err(format!("released the export {id} {count} times; it was sent {} times", export.introduced));
+            return Err(format!("it released the export {id} {count} times; it holds {} introductions", export.introduced));
         }
         export.introduced -= count;
         if export.introduced > 0 {
@@ -82,6 +83,7 @@ impl Exports {
 
 impl<P: Parts> Session<P> {
     /// How many more targets may be exported.
+    #[inline]
     pub(crate) fn check_export_room(&self, more: usize) -> Result<(), Error> {
         let actual = self.exports.len() + more;
         if more > 0 && actual > self.limits.exports {
@@ -90,11 +92,10 @@ impl<P: Parts> Session<P> {
                 format!("the peer would hold {actual} targets; the limit `exports` is {}", self.limits.exports),
             ));
         }
-        if more > self.limits.caps_per_message {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!("a message has {more} capabilities; the limit `caps_per_message` is {}", self.limits.caps_per_message),
-            ));
+        let limit = self.limits.caps_per_message.min(MAX_CAPS);
+        if more > limit {
+            let text = format!("a message has {more} capabilities; the limit `caps_per_message` is {limit}");
+            return Err(Error::new(ErrorKind::Limit, text));
         }
         Ok(())
     }
@@ -113,7 +114,7 @@ impl<P: Parts> Session<P> {
     /// The peer released an export.
     pub(crate) fn handle_release(&mut self, id: i64, count: u64) -> Result<(), String> {
         if id >= 0 {
-            return Err(format!("released the id {id}, which is no export"));
+            return Err(format!("it released the id {id}, which is no export"));
         }
         if let Some(target) = self.exports.release(id, count)? {
             self.events.push(Event::Retired(Retired::Target(target)));

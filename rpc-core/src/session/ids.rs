@@ -28,10 +28,12 @@ impl<V> Slab<V> {
         Self { entries: Vec::new(), free: Vec::new() }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, value: V) -> SlotKey {
         if let Some(index) = self.free.pop() {
             let entry = &mut self.entries[index as usize];
@@ -43,16 +45,19 @@ impl<V> Slab<V> {
         SlotKey { index, generation: 0 }
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: SlotKey) -> Option<&V> {
         let entry = self.entries.get(key.index as usize)?;
         if entry.0 == key.generation { entry.1.as_ref() } else { None }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: SlotKey) -> Option<&mut V> {
         let entry = self.entries.get_mut(key.index as usize)?;
         if entry.0 == key.generation { entry.1.as_mut() } else { None }
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, key: SlotKey) -> Option<V> {
         let entry = self.entries.get_mut(key.index as usize)?;
         if entry.0 != key.generation {
@@ -67,6 +72,11 @@ impl<V> Slab<V> {
     pub(crate) fn drain(&mut self) -> Vec<V> {
         self.free.clear();
         std::mem::take(&mut self.entries).into_iter().filter_map(|(_, value)| value).collect()
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &V> {
+        self.entries.iter().filter_map(|(_, value)| value.as_ref())
     }
 
     pub(crate) fn keys(&self) -> Vec<SlotKey> {
@@ -88,6 +98,7 @@ pub(crate) struct IdMap {
 }
 
 impl IdMap {
+    #[inline]
     pub(crate) fn insert(&mut self, id: i64, key: SlotKey) {
         let place = id as usize % RING;
         if place >= self.ring.len() {
@@ -101,6 +112,7 @@ impl IdMap {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: i64) -> Option<SlotKey> {
         match self.ring.get(id as usize % RING) {
             Some((found, key)) if *found == id => *key,
@@ -109,6 +121,7 @@ impl IdMap {
         }
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, id: i64) {
         match self.ring.get_mut(id as usize % RING) {
             Some(entry) if entry.0 == id => entry.1 = None,
@@ -124,6 +137,7 @@ impl IdMap {
 pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }
@@ -134,10 +148,12 @@ impl Hasher for IdHasher {
         }
     }
 
+    #[inline]
     fn write_u64(&mut self, value: u64) {
         self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 
+    #[inline]
     fn write_i64(&mut self, value: i64) {
         self.write_u64(value as u64);
     }

@@ -9,6 +9,7 @@
 //! ```
 
 use super::event::Retired;
+use super::line::frame_bound;
 use super::{Cap, Event, Lined, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
@@ -21,15 +22,15 @@ use crate::wire::{CallFrame, Mark, Path, WireCap, flag};
 pub(crate) struct Import<P: Parts> {
     /// Handles of this side on the slot. It goes with the last.
     handles: u32,
-    waiter: P::Waiter,
+    pub(super) waiter: P::Waiter,
     /// How to walk the result, if the interface of the call is known.
-    schema: Option<&'static Schema>,
+    pub(super) schema: Option<&'static Schema>,
     /// Nobody holds it any more, but it is to be sent when its turn in the line comes.
     abandoned: bool,
-    state: State,
+    pub(super) state: State,
 }
 
-enum State {
+pub(super) enum State {
     /// In the waiting line, without an id.
     Lined { detached: bool },
     /// Sent and not answered.
@@ -40,19 +41,56 @@ enum State {
     Capability { id: i64, introduced: u64 },
 }
 
-struct Waiting {
+pub(super) struct Waiting {
     id: i64,
     /// Where the call's flags stand.
     mark: Mark,
     /// Whether the callee will answer without being asked.
     send: bool,
-    forget: bool,
+    pub(super) forget: bool,
     polled: bool,
     /// Whether a frame refers to it.
     referenced: bool,
     detached: bool,
     /// The paths through which calls went, see [`Cap::Route`].
     piped: Vec<Path>,
+}
+
+impl<P: Parts> Import<P> {
+    /// The slot of a call that was just sent, with one handle.
+    #[inline]
+    pub(super) fn waiting(schema: &'static Schema, waiting: Waiting) -> Self {
+        let state = State::Waiting(waiting);
+        Self { handles: 1, waiter: P::Waiter::default(), schema: Some(schema), abandoned: false, state }
+    }
+
+    #[inline]
+    pub(super) fn is_sole(&self) -> bool {
+        self.handles == 1
+    }
+}
+
+impl Waiting {
+    /// A call that was just sent and whose answer is wanted.
+    #[inline]
+    pub(super) fn sent(id: i64, mark: Mark) -> Self {
+        Self {
+            id,
+            mark,
+            send: true,
+            forget: false,
+            polled: false,
+            referenced: false,
+            detached: false,
+            piped: Vec::new(),
+        }
+    }
+
+    /// Whether no call went through it: its answer settles it and nothing else.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.send && self.piped.is_empty()
+    }
 }
 
 /// What became of a call.
@@ -84,6 +122,7 @@ impl<P: Parts> Session<P> {
 
     /// Makes a call on what `target` and `path` lead to. Its arguments are in `encoded`, which is left as it is
     /// unless the call has to wait in line.
+    #[inline]
     pub(crate) fn call(
         &mut self,
         (target, path): (SlotKey, &Path),
@@ -97,10 +136,16 @@ impl<P: Parts> Session<P> {
         if self.peer_leaving && self.running == 0 {
             return Err(Error::new(ErrorKind::ShuttingDown, "the peer is shutting down"));
         }
-        let bytes = encoded.len();
-        self.check_frame(encoded)?;
+        let (steps, limit) = (path.steps().len(), self.limits.path_steps);
+        if steps > limit {
+            let text = format!("the path of the call has {steps} steps; the limit `path_steps` is {limit}");
+            return Err(Error::new(ErrorKind::Limit, text));
+        }
+        let bytes = frame_bound(path, encoded);
+        self.check_frame(bytes)?;
         self.check_call_room(bytes)?;
-        self.check_export_room(encoded.caps.len())?;
+        self.check_export_room(encoded.caps.len() + encoded.filled.iter().map(|arg| arg.caps.len()).sum::<usize>())?;
+        self.check_promises(encoded)?;
         let route = if self.may_send(bytes) { self.route(target, path)? } else { Route::Lined };
         let import = Import {
             handles: 1,
@@ -125,19 +170,47 @@ impl<P: Parts> Session<P> {
         }
     }
 
-    fn check_frame(&self, encoded: &Encoded) -> Result<(), Error> {
-        let filled: usize = encoded.filled.iter().map(|filled| filled.body.len() + 16).sum();
-        let bytes = encoded.len() + filled + 512 + 200 * (encoded.caps.len() + encoded.promises.len());
+    /// Whether the peer takes a call of so many bytes.
+    #[inline]
+    pub(crate) fn check_frame(&self, bytes: usize) -> Result<(), Error> {
+        let error = |name: &str, limit: i64| {
+            let text = format!("the call takes {bytes} bytes; the peer's limit `{name}` is {limit}");
+            Err(Error::new(ErrorKind::Limit, text))
+        };
         if bytes > self.peer_frame_bytes {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!("the call takes {bytes} bytes; the peer's limit `frame_bytes` is {}", self.peer_frame_bytes),
-            ));
+            return error("frame_bytes", self.peer_frame_bytes as i64);
+        }
+        if (bytes + CALL_COST) as i64 > self.peer_window {
+            return error("window_bytes", self.peer_window);
+        }
+        Ok(())
+    }
+
+    /// Whether the promises among the arguments can still be referred to.
+    #[inline]
+    fn check_promises(&self, encoded: &Encoded) -> Result<(), Error> {
+        for promise in &encoded.promises {
+            let super::Place::Here(other, path) = promise.handle.place(self.id) else { continue };
+            if path.steps().len() > self.limits.path_steps {
+                let (steps, limit) = (path.steps().len(), self.limits.path_steps);
+                let text = format!("the path of an argument has {steps} steps; the limit `path_steps` is {limit}");
+                return Err(Error::new(ErrorKind::Limit, text));
+            }
+            let gone = || Error::new(ErrorKind::Disposed, "a promise among the arguments is gone");
+            match self.imports.get(other).map(|import| &import.state) {
+                Some(State::Lined { .. } | State::Waiting(_) | State::Settled { forget: false, .. }) => {}
+                Some(State::Settled { outcome, .. }) => return Err(outcome.upstream_error().unwrap_or_else(gone)),
+                Some(State::Capability { .. }) => {
+                    return Err(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
+                }
+                None => return Err(gone()),
+            }
         }
         Ok(())
     }
 
     /// Where a call on a part of a slot goes.
+    #[inline]
     fn route(&mut self, key: SlotKey, path: &Path) -> Result<Route, Error> {
         let Some(import) = self.imports.get_mut(key) else {
             return Err(Error::new(ErrorKind::Disposed, "the stub refers to nothing any more"));
@@ -171,6 +244,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// A frame will refer to this call: its answer need not be sent, and must be kept (R2).
+    #[inline]
     fn mark_referenced(&mut self, key: SlotKey) {
         if let Some(Import { state: State::Waiting(waiting), .. }) = self.imports.get_mut(key) {
             waiting.referenced = true;
@@ -215,13 +289,9 @@ impl<P: Parts> Session<P> {
     }
 
     /// Writes a call and gives its slot an id.
+    #[inline]
     fn send(&mut self, key: SlotKey, target: i64, path: &Path, method: u64, encoded: &Encoded) {
-        let caps: Vec<WireCap> = encoded
-            .caps
-            .iter()
-            .chain(encoded.filled.iter().flat_map(|filled| &filled.caps))
-            .map(|capability| self.describe(capability))
-            .collect();
+        let caps = self.describe_all(encoded);
         let mut promises = Vec::with_capacity(encoded.promises.len());
         for promise in &encoded.promises {
             if let super::Place::Here(other, path) = promise.handle.place(self.id) {
@@ -230,8 +300,12 @@ impl<P: Parts> Session<P> {
         }
         self.sent_calls += 1;
         let before = self.out.len();
+        let detached = matches!(
+            self.imports.get(key).map(|import| &import.state),
+            Some(State::Lined { detached: true })
+        );
         let mark = self.out.call(&CallFrame {
-            flags: flag::SEND,
+            flags: if detached { 0 } else { flag::SEND },
             target,
             path,
             method,
@@ -248,11 +322,11 @@ impl<P: Parts> Session<P> {
             import.state = State::Waiting(Waiting {
                 id: self.sent_calls,
                 mark,
-                send: true,
+                send: !detached,
                 forget: false,
                 polled: false,
                 referenced: false,
-                detached: matches!(import.state, State::Lined { detached: true }),
+                detached,
                 piped: Vec::new(),
             });
             if import.abandoned {
@@ -262,6 +336,9 @@ impl<P: Parts> Session<P> {
     }
 
     pub(crate) fn send_lined(&mut self, lined: &mut Lined) {
+        if let Err(error) = self.check_promises(&lined.encoded) {
+            return self.fail_import(lined.key, error);
+        }
         match self.route(lined.target, &lined.path) {
             Ok(Route::Wire(id, path)) => self.send(lined.key, id, &path, lined.method, &lined.encoded),
             // What it waited for settled to something on this side while it was in line: rare enough to go
@@ -280,7 +357,7 @@ impl<P: Parts> Session<P> {
         }
     }
 
-    fn fail_import(&mut self, key: SlotKey, error: Error) {
+    pub(crate) fn fail_import(&mut self, key: SlotKey, error: Error) {
         if let Some(import) = self.imports.get_mut(key) {
             import.state = State::Settled { id: 0, forget: true, outcome: Outcome::Failed(error) };
             let waiter = std::mem::take(&mut import.waiter);
@@ -289,11 +366,13 @@ impl<P: Parts> Session<P> {
     }
 
     /// What waits for a call.
+    #[inline]
     pub(crate) fn waiter_mut(&mut self, key: SlotKey) -> Option<&mut P::Waiter> {
         self.imports.get_mut(key).map(|import| &mut import.waiter)
     }
 
     /// Asks for the outcome, and settles what the callee has to send back for it (R2).
+    #[inline]
     pub(crate) fn poll(&mut self, key: SlotKey) -> Polled {
         let Some(import) = self.imports.get_mut(key) else {
             let error = Error::new(ErrorKind::Disposed, "the promise was used up already");
@@ -338,6 +417,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// Counts the handles that copies of capabilities are.
+    #[inline]
     fn hold_caps(&mut self, owner: SlotKey, caps: &[Cap]) {
         for cap in caps {
             match cap {
@@ -349,6 +429,7 @@ impl<P: Parts> Session<P> {
         }
     }
 
+    #[inline]
     fn remove_settled(&mut self, key: SlotKey) -> Option<Outcome<Cap>> {
         let import = self.imports.remove(key)?;
         self.events_retire_waiter(import.waiter);
@@ -363,6 +444,7 @@ impl<P: Parts> Session<P> {
         Some(outcome)
     }
 
+    #[inline]
     fn events_retire_waiter(&mut self, waiter: P::Waiter) {
         if !P::is_empty(&waiter) {
             self.events.push(Event::Retired(Retired::Waiter(waiter)));
@@ -370,6 +452,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// One more handle on a slot.
+    #[inline]
     pub(crate) fn hold(&mut self, key: SlotKey) {
         if let Some(import) = self.imports.get_mut(key) {
             import.handles += 1;
@@ -392,6 +475,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// One handle less on a slot. What goes with the last is left in the events.
+    #[inline]
     pub(crate) fn release(&mut self, key: SlotKey) {
         let Some(import) = self.imports.get_mut(key) else { return };
         import.handles = import.handles.saturating_sub(1);
@@ -481,20 +565,26 @@ impl<P: Parts> Session<P> {
         key
     }
 
-    /// The peer answered a call of ours.
-    pub(crate) fn handle_answer(&mut self, id: i64, outcome: Outcome<Cap>) -> Result<(), String> {
+    /// Whether the peer may answer this call now.
+    pub(crate) fn check_answer(&self, id: i64) -> Result<(), String> {
         if id <= 0 || id > self.sent_calls {
-            return Err(format!("answered the call {id}, which was never made"));
+            return Err(format!("it answered the call {id}, which was never made"));
         }
+        match self.import_calls.get(id).and_then(|key| self.imports.get(key)) {
+            Some(Import { state: State::Waiting(_), .. }) | None => Ok(()),
+            Some(_) => Err(format!("it answered the call {id} twice")),
+        }
+    }
+
+    /// The peer answered a call of ours, which it may.
+    #[inline]
+    pub(crate) fn handle_answer(&mut self, id: i64, outcome: Outcome<Cap>) {
         let Some(key) = self.import_calls.get(id) else {
             // It crossed our giving it up (R12): what it carries is given up as well.
-            self.drop_outcome(outcome);
-            return Ok(());
+            return self.drop_outcome(outcome);
         };
-        let Some(import) = self.imports.get_mut(key) else { return Ok(()) };
-        let State::Waiting(waiting) = &mut import.state else {
-            return Err(format!("answered the call {id} twice"));
-        };
+        let Some(import) = self.imports.get_mut(key) else { return };
+        let State::Waiting(waiting) = &mut import.state else { return };
         let (forget, piped) = (waiting.forget, std::mem::take(&mut waiting.piped));
         let schema = import.schema;
         let waiter = std::mem::take(&mut import.waiter);
@@ -508,9 +598,9 @@ impl<P: Parts> Session<P> {
             import.state = State::Settled { id, forget, outcome };
         }
         self.events.push(Event::Settled(waiter, key));
-        Ok(())
     }
 
+    #[inline]
     fn bound_unread(&mut self, outcome: Outcome<Cap>) -> Outcome<Cap> {
         let unread = self.unread_bytes + outcome.len();
         if unread <= self.limits.unread_result_bytes {
@@ -539,6 +629,23 @@ impl<P: Parts> Session<P> {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl<P: Parts> Session<P> {
+    /// Panics if the books are wrong.
+    pub(crate) fn check_imports(&self) {
+        let waiting = self.imports.iter().filter(|import| matches!(import.state, State::Waiting(_))).count();
+        assert_eq!(self.unanswered, waiting, "unanswered calls");
+        let unread = self.imports.iter().map(|import| match &import.state {
+            State::Settled { outcome, .. } => outcome.len(),
+            _ => 0,
+        });
+        assert_eq!(self.unread_bytes, unread.sum::<usize>(), "bytes of unread results");
+        for import in self.imports.iter() {
+            assert!(import.handles > 0, "a slot without a handle");
+        }
+    }
+}
+
 /// Finds the capability at `path` of a settled result.
 fn project<'a>(
     schema: Option<&'static Schema>,
@@ -556,12 +663,14 @@ fn project<'a>(
         .ok_or_else(|| Error::new(ErrorKind::BadPath, "the result does not have the capability that it names"))
 }
 
+#[inline]
 fn with_schema(outcome: Outcome<Cap>, schema: Option<&'static Schema>) -> Outcome<Cap> {
     match outcome {
         Outcome::Value(mut answer) => {
             answer.schema = schema;
             Outcome::Value(answer)
         }
+        Outcome::Failed(error) => Outcome::Failed(error.calling(schema.and_then(Schema::method))),
         other => other,
     }
 }

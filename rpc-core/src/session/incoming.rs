@@ -17,11 +17,24 @@ impl<P: Parts> Session<P> {
     ///
     /// # Errors
     /// What the peer did that it must not. The session has ended.
+    #[inline]
     pub(crate) fn handle_frame(&mut self, frame: &[u8], owner: Option<&Bytes>) -> Result<Option<Incoming>, Error> {
+        if let Some(reason) = self.ended() {
+            return Err(reason.clone());
+        }
+        if self.greeted {
+            if let Some(incoming) = self.accept_plain(frame) {
+                return Ok(Some(incoming));
+            }
+            if self.settle_plain(frame, owner) {
+                return Ok(None);
+            }
+        }
         let result = match decode(frame, &self.limits) {
             Ok(message) => self.handle_message(message, frame, owner),
             Err(error) => Err(error.to_string()),
         };
+        self.bound_unsent();
         result.map_err(|text| {
             let text = format!("the peer broke the protocol: {text}");
             self.violated(text.clone());
@@ -29,6 +42,7 @@ impl<P: Parts> Session<P> {
         })
     }
 
+    #[inline]
     fn handle_message(
         &mut self,
         message: Message<'_>,
@@ -40,17 +54,25 @@ impl<P: Parts> Session<P> {
         }
         match message {
             Message::Call(call) => return self.handle_call(call, frame, owner),
-            Message::Answer { id, user, caps, body } => {
+            Message::Answer { id, user, caps, over, body } => {
+                self.check_answer(id)?;
                 let caps = self.take_caps(caps)?;
                 let answer = Answer { body: Body::keep(body, owner), caps, schema: None };
-                let outcome =
-                    if user { Outcome::User(answer, String::new()) } else { Outcome::Value(answer) };
-                self.handle_answer(id, outcome)?;
+                let outcome = match over {
+                    Some(over) => {
+                        self.drop_caps(answer.caps);
+                        Outcome::Failed(Error::new(ErrorKind::Limit, over.to_string()).with_may_have_run(true))
+                    }
+                    None if user => Outcome::User(answer, String::new()),
+                    None => Outcome::Value(answer),
+                };
+                self.handle_answer(id, outcome);
             }
             Message::Reject { id, kind, origin, may_have_run, message, user } => {
+                self.check_answer(id)?;
                 let user = user.map(Bytes::copy_from_slice);
                 let error = Error::from_wire(kind, origin, message.to_owned(), may_have_run, user);
-                self.handle_answer(id, Outcome::Failed(error))?;
+                self.handle_answer(id, Outcome::Failed(error));
             }
             Message::Release { id, count } => self.handle_release(id, count)?,
             Message::Finish { id, cancel } => self.handle_finish(id, cancel)?,
@@ -59,7 +81,12 @@ impl<P: Parts> Session<P> {
                 self.window_left = self.window_left.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
                 self.serve_line();
             }
-            Message::Goaway { .. } => self.peer_leaving = true,
+            Message::Goaway { last } => {
+                if last < 0 || last > self.sent_calls {
+                    return Err(format!("it serves calls up to {last}, which was never made"));
+                }
+                self.peer_leaving = true;
+            }
             Message::Abort { kind, message } => {
                 let text = format!("the peer ended the session: {message}");
                 self.end(Error::new(kind, text).with_may_have_run(true));
@@ -80,6 +107,7 @@ impl<P: Parts> Session<P> {
         }
         self.greeted = true;
         let window = i64::try_from(window).unwrap_or(i64::MAX);
+        self.peer_window = window;
         self.window_left = self.window_left.saturating_add(window - INITIAL_WINDOW as i64);
         let told = usize::try_from(frame_bytes).unwrap_or(usize::MAX);
         // Our own limit bounds what we send as well: a length field has 32 bits.
@@ -88,6 +116,7 @@ impl<P: Parts> Session<P> {
         Ok(())
     }
 
+    #[inline]
     fn handle_call(
         &mut self,
         call: CallMessage<'_>,
@@ -95,12 +124,16 @@ impl<P: Parts> Session<P> {
         owner: Option<&Bytes>,
     ) -> Result<Option<Incoming>, String> {
         let cost = frame.len() + CALL_COST;
-        if self.window_used + cost > self.limits.window_bytes + INITIAL_WINDOW {
-            return Err(format!(
-                "it has {} bytes of calls waiting; the limit `window_bytes` is {}",
-                self.window_used + cost,
-                self.limits.window_bytes
-            ));
+        // What was started and not told yet is still the peer's to wait for. Its first calls may have crossed our
+        // greeting, so a smaller window than the one that it begins with bounds nothing.
+        let used = self.window_used + self.credit_due + cost;
+        let window = self.limits.window_bytes.max(INITIAL_WINDOW);
+        if used > window {
+            return Err(format!("it has {used} bytes of calls waiting; the limit `window_bytes` is {window}"));
+        }
+        // Calls that it has not given up stay in the tables, so a peer that gives up none is stopped at last.
+        if self.kept_calls >= self.max_kept {
+            return Err(format!("it has given up none of {} calls, and more are not kept for it", self.kept_calls));
         }
         let id = self.received_calls + 1;
         // Everything that the frame refers to is looked at before anything is changed.
@@ -121,6 +154,12 @@ impl<P: Parts> Session<P> {
             self.drop_caps(caps);
             self.give_credit(cost);
             self.refuse(id, call.flags, Error::new(ErrorKind::ShuttingDown, "this side is shutting down"));
+            return Ok(None);
+        }
+        if let Some(over) = call.over {
+            self.drop_caps(caps);
+            self.give_credit(cost);
+            self.refuse(id, call.flags, Error::new(ErrorKind::Limit, over.to_string()));
             return Ok(None);
         }
         let arg_caps = caps.split_off(caps.len() - in_args);
@@ -210,6 +249,7 @@ impl<P: Parts> Session<P> {
         self.find_answer(on)
     }
 
+    #[inline]
     fn find_target(&self, id: i64, target: i64, path: &Path) -> Result<Target, String> {
         if target <= 0 {
             if !path.is_empty() {
@@ -234,6 +274,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// Takes the capabilities of a message into the tables. Checks all before it changes anything.
+    #[inline]
     fn take_caps(&mut self, caps: Vec<WireCap>) -> Result<Vec<Cap>, String> {
         if caps.is_empty() {
             return Ok(Vec::new());
@@ -272,6 +313,10 @@ impl<P: Parts> Session<P> {
                 None => Cap::Broken(Error::new(ErrorKind::Unsupported, "this side offers no main object")),
             },
             WireCap::Answer(id, path) => match self.find_answer(id) {
+                Ok(Lookup::Unsettled(_)) if self.pins >= self.limits.imports => {
+                    let text = format!("{} promises are held as stubs; the limit `imports` is that", self.pins);
+                    Cap::Broken(Error::new(ErrorKind::Limit, text))
+                }
                 Ok(Lookup::Unsettled(_)) => {
                     self.pin(id);
                     Cap::Pending(id, path)
@@ -285,6 +330,7 @@ impl<P: Parts> Session<P> {
         }
     }
 
+    #[inline]
     fn take_args(&mut self, id: i64, args: Vec<WireArg<'_>>, mut caps: Vec<Cap>) -> Result<Args, Error> {
         let mut taken = Args::default();
         let mut failed = None;
@@ -322,10 +368,13 @@ impl<P: Parts> Session<P> {
     }
 
     /// So many bytes of the peer's calls have started or were refused. Told in batches of half the window.
+    #[inline]
     pub(crate) fn give_credit(&mut self, bytes: usize) {
         self.window_used = self.window_used.saturating_sub(bytes);
         self.credit_due += bytes;
-        if self.credit_due >= self.limits.window_bytes / 2 && self.ended().is_none() {
+        // What is held back must leave room for the longest frame that was allowed, or it would never be sent.
+        let room = self.limits.window_bytes.saturating_sub(self.limits.frame_bytes.saturating_add(CALL_COST));
+        if self.credit_due > room.min(self.limits.window_bytes / 2) && self.ended().is_none() {
             self.out.credit(self.credit_due as u64);
             self.credit_due = 0;
         }

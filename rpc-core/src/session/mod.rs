@@ -17,6 +17,7 @@ mod ids;
 mod imports;
 mod incoming;
 mod line;
+mod plain;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -29,7 +30,7 @@ pub(crate) use line::Lined;
 
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
-use crate::limits::{INITIAL_WINDOW, Limits};
+use crate::limits::{INITIAL_WINDOW, Limits, MAX_KEPT};
 use crate::wire::Out;
 
 /// Where in its life a session is.
@@ -59,6 +60,8 @@ pub(crate) struct Session<P: Parts> {
     line_bytes: usize,
     /// Bytes of calls that the peer's window still has room for.
     window_left: i64,
+    /// The whole of the peer's window, once it has told.
+    peer_window: i64,
     peer_frame_bytes: usize,
     peer_leaving: bool,
     // What we let the peer call.
@@ -71,6 +74,14 @@ pub(crate) struct Session<P: Parts> {
     running: usize,
     parked_bytes: usize,
     kept_bytes: usize,
+    /// Calls that the peer has not given up, and how many of them there may be.
+    kept_calls: usize,
+    max_kept: usize,
+    /// Stubs of this side that are made of answers which have not settled.
+    pins: usize,
+    /// Answers of which a hold was given back, and whether somebody is looking after them.
+    loose: Vec<SlotKey>,
+    loosening: bool,
     /// Bytes of the peer's calls that are in our window.
     window_used: usize,
     credit_due: usize,
@@ -103,6 +114,7 @@ impl<P: Parts> Session<P> {
             line: VecDeque::new(),
             line_bytes: 0,
             window_left: INITIAL_WINDOW as i64,
+            peer_window: i64::MAX,
             peer_leaving: false,
             exports: Exports::new(main),
             answers: Slab::new(),
@@ -112,6 +124,11 @@ impl<P: Parts> Session<P> {
             running: 0,
             parked_bytes: 0,
             kept_bytes: 0,
+            kept_calls: 0,
+            max_kept: MAX_KEPT,
+            pins: 0,
+            loose: Vec::new(),
+            loosening: false,
             window_used: 0,
             credit_due: 0,
             writing_answers: 0,
@@ -127,6 +144,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// Why the session is over, if it is.
+    #[inline]
     pub(crate) fn ended(&self) -> Option<&Error> {
         match &self.phase {
             Phase::Open => None,
@@ -198,13 +216,48 @@ impl<P: Parts> Session<P> {
     }
 
     /// Bytes of answers that the transport has not taken.
+    #[inline]
     pub(crate) fn unsent_answers(&self) -> usize {
         self.writing_answers + self.out.answer_bytes()
     }
 
+    /// Ends the session of a peer that lets answers pile up.
+    pub(crate) fn bound_unsent(&mut self) {
+        let (unsent, limit) = (self.unsent_answers(), self.limits.unsent_answer_bytes_hard);
+        if unsent > limit {
+            let text = format!(
+                "the peer does not read: {unsent} bytes of answers wait; the limit `unsent_answer_bytes_hard` is {limit}"
+            );
+            self.end(Error::new(ErrorKind::Limit, text));
+        }
+    }
+
+    /// Whether a call that had to wait can be run now.
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        !self.ready.is_empty() && self.may_deliver()
+    }
+
     /// Whether another method may be started now (R6).
+    #[inline]
     fn may_deliver(&self) -> bool {
         self.running < self.limits.running_calls && self.unsent_answers() < self.limits.unsent_answer_bytes
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl<P: Parts> Session<P> {
+    /// Panics if the books of the session are wrong.
+    pub(crate) fn check(&self) {
+        self.check_imports();
+        self.check_answers();
+        self.check_line();
+    }
+
+    /// Panics if a session whose tables are empty still counts something.
+    pub(crate) fn check_empty(&self) {
+        let counted = [self.unanswered, self.unread_bytes, self.line_bytes, self.running, self.parked_bytes];
+        assert_eq!((counted, self.kept_bytes, self.pins, self.window_used), ([0; 5], 0, 0, 0));
     }
 }
 

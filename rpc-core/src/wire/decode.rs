@@ -1,15 +1,21 @@
 //! From the bytes of one frame to a [`Message`] that borrows them.
 
-use super::{MAGIC, Path, flag, kind, take_signed, take_varint};
+use super::{MAGIC, MAX_ARGS, MAX_CAPS, Path, flag, kind, take_signed, take_varint};
 use crate::error::ErrorKind;
 use crate::limits::Limits;
 
 /// One frame, taken apart. Ids are as the sender sees them.
 #[derive(Debug)]
 pub(crate) enum Message<'a> {
-    Hello { version: u16, window: u64, frame_bytes: u64, name: &'a str },
+    Hello {
+        version: u16,
+        window: u64,
+        frame_bytes: u64,
+        #[allow(dead_code, reason = "nothing is offered by name yet")]
+        name: &'a str,
+    },
     Call(CallMessage<'a>),
-    Answer { id: i64, user: bool, caps: Vec<WireCap>, body: &'a [u8] },
+    Answer { id: i64, user: bool, caps: Vec<WireCap>, over: Option<Over>, body: &'a [u8] },
     Reject { id: i64, kind: ErrorKind, origin: ErrorKind, may_have_run: bool, message: &'a str, user: Option<&'a [u8]> },
     Release { id: i64, count: u64 },
     Finish { id: i64, cancel: bool },
@@ -27,7 +33,25 @@ pub(crate) struct CallMessage<'a> {
     pub(crate) method: u64,
     pub(crate) caps: Vec<WireCap>,
     pub(crate) args: Vec<WireArg<'a>>,
+    /// Why the call has to be refused, although the frame is well-formed.
+    pub(crate) over: Option<Over>,
     pub(crate) body: &'a [u8],
+}
+
+/// A limit that the sender was not told, and that the message exceeds: it fails alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    what: &'static str,
+    name: &'static str,
+    limit: usize,
+    actual: u64,
+}
+
+impl std::fmt::Display for Over {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, name, limit, actual } = self;
+        write!(f, "a message has {actual} {what}; the limit `{name}` is {limit}")
+    }
 }
 
 /// A capability in a message.
@@ -60,6 +84,7 @@ pub(crate) enum WireError {
     UnknownTag(u8),
     BadMagic,
     BadText,
+    BadStep(u64),
     TooMany { what: &'static str, limit: usize, actual: u64 },
     BadId(i64),
 }
@@ -74,6 +99,7 @@ impl std::fmt::Display for WireError {
             Self::UnknownTag(tag) => write!(f, "a field has the unknown tag {tag}"),
             Self::BadMagic => f.write_str("the greeting does not begin with FARC: the peer does not speak farcall"),
             Self::BadText => f.write_str("a text is not UTF-8"),
+            Self::BadStep(step) => write!(f, "a path has the step {step}, which is no index of a field"),
             Self::TooMany { what, limit, actual } => write!(f, "a message has {actual} {what}; the limit is {limit}"),
             Self::BadId(id) => write!(f, "the id {id} cannot stand where it does"),
         }
@@ -83,8 +109,9 @@ impl std::fmt::Display for WireError {
 type Result<T> = std::result::Result<T, WireError>;
 
 /// Takes one frame apart, without its length field.
+#[inline]
 pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>> {
-    let mut input = Input(frame);
+    let mut input = Input(frame, None);
     let message = match input.byte()? {
         kind::CALL => return call(input, limits),
         kind::ANSWER => {
@@ -94,11 +121,11 @@ pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>
                 return Err(WireError::UnknownFlags(flags));
             }
             let caps = if flags & 2 == 0 { Vec::new() } else { input.caps(limits)? };
-            return Ok(Message::Answer { id, user: flags & 1 != 0, caps, body: input.0 });
+            return Ok(Message::Answer { id, user: flags & 1 != 0, caps, over: input.1, body: input.0 });
         }
         kind::REJECT => input.reject()?,
         kind::RELEASE => Message::Release { id: input.id()?, count: input.varint()? },
-        kind::FINISH => Message::Finish { id: input.id()?, cancel: input.byte()? != 0 },
+        kind::FINISH => Message::Finish { id: input.id()?, cancel: input.bool()? },
         kind::PULL => Message::Pull { id: input.id()? },
         kind::CREDIT => Message::Credit { bytes: input.varint()? },
         kind::GOAWAY => Message::Goaway { last: input.id()? },
@@ -128,6 +155,7 @@ pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>
     Ok(message)
 }
 
+#[inline]
 fn call<'a>(mut input: Input<'a>, limits: &Limits) -> Result<Message<'a>> {
     let flags = input.byte()?;
     if flags & !flag::ALL != 0 {
@@ -145,18 +173,29 @@ fn call<'a>(mut input: Input<'a>, limits: &Limits) -> Result<Message<'a>> {
     }
     let caps = if flags & flag::CAPS == 0 { Vec::new() } else { input.caps(limits)? };
     let args = if flags & flag::ARGS == 0 { Vec::new() } else { input.args(limits)? };
-    Ok(Message::Call(CallMessage { flags, target, path, method, caps, args, body: input.0 }))
+    Ok(Message::Call(CallMessage { flags, target, path, method, caps, args, over: input.1, body: input.0 }))
 }
 
-struct Input<'a>(&'a [u8]);
+/// What is left of the frame, and what it has too much of.
+struct Input<'a>(&'a [u8], Option<Over>);
 
 impl<'a> Input<'a> {
+    #[inline]
     fn byte(&mut self) -> Result<u8> {
         let (&first, rest) = self.0.split_first().ok_or(WireError::Truncated)?;
         self.0 = rest;
         Ok(first)
     }
 
+    fn bool(&mut self) -> Result<bool> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(WireError::UnknownFlags(other)),
+        }
+    }
+
+    #[inline]
     fn slice(&mut self, length: usize) -> Result<&'a [u8]> {
         if length > self.0.len() {
             return Err(WireError::Truncated);
@@ -166,14 +205,17 @@ impl<'a> Input<'a> {
         Ok(slice)
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64> {
         take_varint(&mut self.0).ok_or(WireError::Truncated)
     }
 
+    #[inline]
     fn id(&mut self) -> Result<i64> {
         take_signed(&mut self.0).ok_or(WireError::Truncated)
     }
 
+    #[inline]
     fn length(&mut self) -> Result<usize> {
         usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)
     }
@@ -197,16 +239,32 @@ impl<'a> Input<'a> {
     }
 
     fn path(&mut self, limits: &Limits) -> Result<Path> {
-        let count = self.count("steps in a path", limits.path_steps)?;
-        let mut steps = Vec::with_capacity(count);
+        let count = self.varint()?;
+        if count > limits.path_steps as u64 {
+            self.over("steps in a path", "path_steps", limits.path_steps, count);
+            // Each takes a byte at least, so that this ends where the frame does.
+            for _ in 0..count {
+                self.varint()?;
+            }
+            return Ok(Path::EMPTY);
+        }
+        let mut steps = Vec::with_capacity(count as usize);
         for _ in 0..count {
-            steps.push(u16::try_from(self.varint()?).map_err(|_| WireError::Truncated)?);
+            let step = self.varint()?;
+            steps.push(u16::try_from(step).map_err(|_| WireError::BadStep(step))?);
         }
         Ok(Path::from_steps(&steps))
     }
 
+    fn over(&mut self, what: &'static str, name: &'static str, limit: usize, actual: u64) {
+        self.1 = self.1.or(Some(Over { what, name, limit, actual }));
+    }
+
     fn caps(&mut self, limits: &Limits) -> Result<Vec<WireCap>> {
-        let count = self.count("capabilities", limits.caps_per_message)?;
+        let count = self.count("capabilities", MAX_CAPS)?;
+        if count > limits.caps_per_message {
+            self.over("capabilities", "caps_per_message", limits.caps_per_message, count as u64);
+        }
         let mut caps = Vec::with_capacity(count.min(self.0.len()));
         for _ in 0..count {
             let tag = self.byte()?;
@@ -223,7 +281,7 @@ impl<'a> Input<'a> {
     }
 
     fn args(&mut self, limits: &Limits) -> Result<Vec<WireArg<'a>>> {
-        let count = self.count("promised arguments", 12)?;
+        let count = self.count("promised arguments", MAX_ARGS)?;
         let mut args = Vec::with_capacity(count);
         for _ in 0..count {
             let param = self.byte()?;
@@ -236,7 +294,7 @@ impl<'a> Input<'a> {
                     WireArg::Promise { param, id, path: self.path(limits)? }
                 }
                 1 => {
-                    let caps = self.count("capabilities", limits.caps_per_message)?;
+                    let caps = self.count("capabilities", MAX_CAPS)?;
                     let length = self.length()?;
                     WireArg::Value { param, caps, body: self.slice(length)? }
                 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{LENGTH_BYTES, MAGIC, VERSION, WireCap, flag, kind, put_signed, put_varint};
 use crate::codec::{Encoded, FilledArg};
 use crate::error::Error;
+use crate::limits::TEXT_BOUND;
 use crate::wire::Path;
 
 /// Where a call's flags byte stands, as an absolute position in the stream of bytes sent.
@@ -79,10 +80,12 @@ pub(crate) struct CallFrame<'a> {
 }
 
 impl Out {
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() + self.splice_bytes
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -101,6 +104,7 @@ impl Out {
     }
 
     /// Changes the flags of a call that has not left the buffer; tells whether it could.
+    #[inline]
     pub(crate) fn patch(&mut self, mark: Mark, set: u8, clear: u8) -> bool {
         let Some(byte) = mark
             .0
@@ -114,16 +118,38 @@ impl Out {
         true
     }
 
+    #[inline]
     pub(crate) fn holds(&self, mark: Mark) -> bool {
         mark.0 >= self.base
     }
 
+    /// Appends a frame that is there already, in two parts.
+    #[inline]
+    pub(super) fn append(&mut self, head: &[u8], body: &[u8]) {
+        self.bytes.reserve(head.len() + body.len());
+        self.bytes.extend_from_slice(head);
+        self.bytes.extend_from_slice(body);
+    }
+
+    /// The place so many bytes before the end.
+    #[inline]
+    pub(super) fn mark_back(&self, bytes: usize) -> Mark {
+        Mark(self.base + (self.bytes.len() - bytes) as u64)
+    }
+
+    #[inline]
+    pub(super) fn count_answer(&mut self, bytes: usize) {
+        self.answer_bytes += bytes;
+    }
+
+    #[inline]
     fn begin(&mut self, kind: u8) -> (usize, usize) {
         let at = (self.bytes.len(), self.splice_bytes);
         self.bytes.extend_from_slice(&[0, 0, 0, 0, kind]);
         at
     }
 
+    #[inline]
     fn end(&mut self, (start, splice_bytes): (usize, usize)) -> usize {
         let length = self.bytes.len() - start - LENGTH_BYTES + (self.splice_bytes - splice_bytes);
         // Every caller bounds what it appends by the frame limit, which is under 4 GiB.
@@ -131,6 +157,7 @@ impl Out {
         length
     }
 
+    #[inline]
     fn body(&mut self, encoded: &Encoded) {
         let mut done = 0;
         for (at, payload) in &encoded.splices {
@@ -153,6 +180,7 @@ impl Out {
     }
 
     /// Appends a call; gives where its flags stand.
+    #[inline]
     pub(crate) fn call(&mut self, call: &CallFrame<'_>) -> Mark {
         let frame = self.begin(kind::CALL);
         let mut flags = call.flags;
@@ -199,6 +227,7 @@ impl Out {
     }
 
     /// Appends an answer whose body was just encoded.
+    #[inline]
     pub(crate) fn answer(&mut self, id: i64, user: bool, caps: &[WireCap], encoded: &Encoded) {
         let frame = self.begin_answer(id, user, caps);
         self.body(encoded);
@@ -212,6 +241,7 @@ impl Out {
         self.answer_bytes += self.end(frame);
     }
 
+    #[inline]
     fn begin_answer(&mut self, id: i64, user: bool, caps: &[WireCap]) -> (usize, usize) {
         let frame = self.begin(kind::ANSWER);
         put_signed(&mut self.bytes, id);
@@ -222,13 +252,15 @@ impl Out {
         frame
     }
 
-    pub(crate) fn reject(&mut self, id: i64, error: &Error) {
+    /// Appends a failure with as much of its text as fits, and with the error value behind it if that fits too.
+    pub(crate) fn reject(&mut self, id: i64, error: &Error, room: usize) {
         let frame = self.begin(kind::REJECT);
         put_signed(&mut self.bytes, id);
-        let user = error.user_bytes();
+        let text = cut(error.message(), room.min(TEXT_BOUND));
+        let user = error.user_bytes().filter(|user| user.len() + text.len() <= room);
         let flags = u8::from(error.may_have_run()) | if user.is_some() { 2 } else { 0 };
         self.bytes.extend_from_slice(&[error.kind().code(), error.origin().code(), flags]);
-        self.text(error.message());
+        self.text(text);
         if let Some(user) = user {
             put_varint(&mut self.bytes, user.len() as u64);
             self.bytes.extend_from_slice(user);
@@ -279,6 +311,15 @@ impl Out {
         put_varint(&mut self.bytes, text.len() as u64);
         self.bytes.extend_from_slice(text.as_bytes());
     }
+}
+
+/// The beginning of a text, in whole characters.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn put_path(out: &mut Vec<u8>, path: &Path) {

@@ -7,16 +7,22 @@
 mod decode;
 mod encode;
 mod path;
+mod plain;
 
 pub(crate) use decode::{CallMessage, Message, WireArg, WireCap, decode};
 pub use encode::Segment;
 pub(crate) use encode::{CallFrame, Mark, Out};
 pub use path::Path;
+pub(crate) use plain::{plain_answer, plain_call};
 
 /// The first bytes of every connection's greeting.
 pub(crate) const MAGIC: [u8; 4] = *b"FARC";
 /// The version of the wire that this library speaks.
 pub(crate) const VERSION: u16 = 1;
+/// Capabilities that a message may have at most, whatever the sides allow.
+pub(crate) const MAX_CAPS: usize = 1024;
+/// Arguments that may stand beside the others: as many as a method may have parameters.
+pub(crate) const MAX_ARGS: usize = 12;
 /// Bytes of a frame's length field.
 pub(crate) const LENGTH_BYTES: usize = 4;
 
@@ -52,6 +58,7 @@ pub(crate) mod flag {
 }
 
 /// Appends an unsigned number.
+#[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -61,6 +68,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes an unsigned number off the front; `None` if it is cut short or longer than 64 bits.
+#[inline]
 pub(crate) fn take_varint(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (n, byte) in input.iter().enumerate().take(10) {
@@ -77,10 +85,12 @@ pub(crate) fn take_varint(input: &mut &[u8]) -> Option<u64> {
     None
 }
 
+#[inline]
 pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
+#[inline]
 pub(crate) fn take_signed(input: &mut &[u8]) -> Option<i64> {
     take_varint(input).map(|raw| (raw >> 1) as i64 ^ -((raw & 1) as i64))
 }

@@ -18,6 +18,7 @@ impl Path {
     /// The path to the value itself.
     pub(crate) const EMPTY: Self = Self(Repr::Inline { len: 0, steps: [0; INLINE] });
 
+    #[inline]
     pub(crate) fn from_steps(steps: &[u16]) -> Self {
         if steps.len() > INLINE {
             return Self(Repr::Shared(steps.into()));
@@ -34,6 +35,7 @@ impl Path {
         Self::from_steps(&steps)
     }
 
+    #[inline]
     pub(crate) fn steps(&self) -> &[u16] {
         match &self.0 {
             Repr::Inline { len, steps } => &steps[..usize::from(*len)],
@@ -41,6 +43,7 @@ impl Path {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.steps().is_empty()
     }

@@ -3,15 +3,17 @@
 //!
 //! The trait gets a hidden supertrait that every type implements and whose only member is the type of the stub.
 //! `T::__CounterStub` finds it through `T: Counter` without importing anything. It carries the trait's name, for
-//! with one name for all of them `T: Admin`, where `Admin: Counter`, would be ambiguous.
+//! with one name for all of them `T: Admin`, where `Admin: Counter`, would be ambiguous. The parameters of a generic
+//! contract are those of the member and not of the hidden trait: rustc must tell `Free<_>: __FarcallStore` at once
+//! when it looks for overlapping impls, and of `Free<_>: __FarcallStore<_>` it cannot know who implements it.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Generics, Path, Type, parse_quote};
+use syn::{GenericArgument, Generics, Path, PathArguments, Type, parse_quote};
 
 use super::convert::{self, Conversion};
-use super::{bare_params, checks, in_block, library, lints, stub, table, used_params, with_param};
+use super::{bare_names, checks, in_block, library, lints, stub, table, used_params, with_param};
 use crate::model::{Owner, Parent, Target};
 use crate::parse::{Body, Function, Member, TraitBlock};
 use crate::types;
@@ -43,11 +45,10 @@ pub(crate) fn contract(block: &TraitBlock, target: &Target) -> TokenStream {
 fn declaration(block: &TraitBlock, target: &Target) -> TokenStream {
     let private = &target.private;
     let mut head = block.head.clone();
-    let (_, arguments, _) = target.generics.split_for_impl();
     let hidden = hidden_name(&target.name);
-    head.supertraits.push(parse_quote!(#hidden #arguments));
+    head.supertraits.push(parse_quote!(#hidden));
     head.supertraits.push(parse_quote!(#private::Send));
-    if target.shares_async() {
+    if target.needs_sync() {
         head.supertraits.push(parse_quote!(#private::Sync));
     }
     head.supertraits.push(parse_quote!('static));
@@ -96,17 +97,14 @@ fn stub_member(name: &Ident) -> Ident {
 fn hidden_supertrait(target: &Target) -> TokenStream {
     let Target { private, name, vis, generics, .. } = target;
     let (hidden, member, stub) = (hidden_name(name), stub_member(name), target.stub_type());
-    let blanket = with_param(generics, parse_quote!(__T: ?#private::Sized));
-    let (params, _, clause) = blanket.split_for_impl();
-    let (_, arguments, _) = generics.split_for_impl();
-    let (bare, lints) = (bare_params(generics), lints());
+    let (names, lints) = (bare_names(generics), lints());
     quote! {
         #[doc(hidden)]
         #lints
-        #vis trait #hidden <#bare> #clause { type #member where Self: #private::Sized; }
+        #vis trait #hidden { type #member #names where Self: #private::Sized; }
         #[automatically_derived]
         #lints
-        impl #params #hidden #arguments for __T #clause { type #member = #stub where Self: #private::Sized; }
+        impl<__T: ?#private::Sized> #hidden for __T { type #member #names = #stub where Self: #private::Sized; }
     }
 }
 
@@ -116,20 +114,31 @@ pub(crate) fn with_implementor(target: &Target) -> Generics {
     with_param(&target.generics, parse_quote!(__T: #name #arguments))
 }
 
-/// `type __AdminExtends<__T: Counter> = __T::__CounterStub;`
+/// `type __AdminExtends<__T: Counter> = __T::__CounterStub;`, and a type to ask it of.
 fn parent_alias(target: &Target) -> Option<TokenStream> {
     let parent = extended(target)?;
-    let alias = alias_name(target);
-    Some(stub_alias(&alias, &target.generics, &parent.path, &parent.name))
+    let Target { vis, .. } = target;
+    let (alias, mark) = (alias_name(target), mark_name(target));
+    let declared = stub_alias(&alias, &target.generics, &parent.path, &parent.name);
+    Some(quote! {
+        #declared
+        #[doc(hidden)]
+        #[allow(dead_code, unreachable_pub, missing_debug_implementations)]
+        #vis enum #mark {}
+    })
 }
 
-/// The stub of the contract that this one extends: `__AdminExtends<()>`, for bounds of aliases are not enforced and
-/// the hidden supertrait is implemented by every type.
+/// The stub of the contract that this one extends: `__AdminExtends<__AdminMark>`. Bounds of aliases are not enforced
+/// and every type implements the hidden supertrait, so any type of this crate will do to ask.
 pub(crate) fn parent_type(target: &Target) -> Option<TokenStream> {
     let parent = extended(target)?;
-    let alias = alias_name(target);
+    let (alias, mark) = (alias_name(target), mark_name(target));
     let (_, used) = used_params(&target.generics, parent.path.to_token_stream());
-    Some(quote!(#alias<#(#used,)* ()>))
+    Some(quote!(#alias<#(#used,)* #mark>))
+}
+
+fn mark_name(target: &Target) -> Ident {
+    format_ident!("__{}Mark", target.name)
 }
 
 fn extended(target: &Target) -> Option<&Parent> {
@@ -146,12 +155,21 @@ fn alias_name(target: &Target) -> Ident {
 /// An alias for the stub of whatever implements `contract`.
 fn stub_alias(alias: &Ident, generics: &Generics, contract: &Path, name: &Ident) -> TokenStream {
     let (used, _) = used_params(generics, contract.to_token_stream());
-    let member = stub_member(name);
+    let (member, arguments) = (stub_member(name), contract_arguments(contract));
     let bound = quote_spanned!(contract.span()=> __T: #contract);
     quote! {
         #[allow(type_alias_bounds, dead_code, private_bounds, private_interfaces)]
-        type #alias<#(#used,)* #bound> = __T::#member;
+        type #alias<#(#used,)* #bound> = __T::#member #arguments;
     }
+}
+
+/// `<K, u64>` in `papi::Store<K, u64>`.
+fn contract_arguments(contract: &Path) -> Option<TokenStream> {
+    let PathArguments::AngleBracketed(arguments) = &contract.segments.last()?.arguments else { return None };
+    let kept = arguments.args.iter().filter(|argument| {
+        matches!(argument, GenericArgument::Type(_) | GenericArgument::Const(_))
+    });
+    Some(quote!(<#(#kept),*>))
 }
 
 /// A stub of this contract is one of its parent's too: by `Deref`, and as an argument.

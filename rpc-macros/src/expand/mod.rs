@@ -12,7 +12,7 @@ pub(crate) mod value;
 use std::collections::HashSet;
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{GenericParam, Generics, Ident, TypeParam};
 
 use crate::model::{Owner, Target};
@@ -94,6 +94,16 @@ pub(crate) fn with_param(generics: &Generics, param: TypeParam) -> Generics {
 pub(crate) fn bare_params(generics: &Generics) -> TokenStream {
     let params = generics.params.iter().map(without_default);
     quote!(#(#params),*)
+}
+
+/// The parameters without bounds, in brackets, if there are any: `<T, const N: usize>`.
+pub(crate) fn bare_names(generics: &Generics) -> Option<TokenStream> {
+    let params = generics.params.iter().map(|param| match param {
+        GenericParam::Type(param) => param.ident.to_token_stream(),
+        other => without_default(other).into_token_stream(),
+    });
+    let params: Vec<TokenStream> = params.collect();
+    (!params.is_empty()).then(|| quote!(<#(#params),*>))
 }
 
 fn without_default(param: &GenericParam) -> GenericParam {

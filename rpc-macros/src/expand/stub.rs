@@ -4,12 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{bare_params, library, lints, phantom};
+use super::{bare_names, bare_params, library, lints, phantom};
 use crate::model::{Method, Owner, Role, Skeleton, Target};
 use crate::types;
 
 /// Input: `impl Counter`, output: `pub struct CounterStub(Handle);`. A generic stub carries its interface, which is
-/// looked up once when the stub is made.
+/// looked up once when the stub is made. It asks nothing of its arguments, so that it can be named for any.
 pub(crate) fn definition(target: &Target) -> TokenStream {
     let Target { private, name, stub, vis, generics, .. } = target;
     let lints = lints();
@@ -19,8 +19,7 @@ pub(crate) fn definition(target: &Target) -> TokenStream {
     };
     let doc = format!(" Stub of [`{name}`]: calls its methods, wherever it lives.");
     let reference = super::contract::parent_type(target).unwrap_or_else(|| quote!(#private::Handle));
-    let mut declared = generics.clone();
-    let clause = declared.where_clause.take();
+    let declared = bare_names(generics);
     let fields = if target.is_generic() {
         let phantom = phantom(private, generics);
         quote!(#reference, &'static #private::Interface, #phantom)
@@ -32,7 +31,7 @@ pub(crate) fn definition(target: &Target) -> TokenStream {
         #[doc = ""]
         #[doc = #source]
         #lints
-        #vis struct #stub #declared (#fields) #clause;
+        #vis struct #stub #declared (#fields);
     }
 }
 

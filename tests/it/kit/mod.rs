@@ -47,6 +47,16 @@ impl Link {
         }
     }
 
+    /// Ends the caller's driver only; the callee finds its transport closed.
+    pub fn cut_caller(&self) {
+        self.drivers.iter().take(1).for_each(JoinHandle::abort);
+    }
+
+    /// Ends the callee's driver only; the caller finds its transport closed.
+    pub fn cut_callee(&self) {
+        self.drivers.iter().skip(1).for_each(JoinHandle::abort);
+    }
+
     /// Waits until the callee holds so many targets and calls for its caller.
     pub async fn server_holds(&self, entries: usize) {
         let Some(server) = &self.server else { return };
@@ -124,13 +134,20 @@ pub async fn until(holds: impl Fn() -> bool) {
     panic!("it has not come to hold within ten seconds");
 }
 
+/// A behaviour, which has thirty seconds: a call that never settles is a failure, not a test run that hangs.
+pub async fn in_time(behaviour: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(30), behaviour).await.expect("the test ends within thirty seconds");
+}
+
 /// Runs each test over every transport, and over TCP also on a runtime with several threads. With `wire` in front,
 /// over those transports that have a wire.
 macro_rules! behaviours {
     (wire $($(#[$meta:meta])* async fn $name:ident($transport:ident: Transport) $body:block)*) => {
         $($(#[$meta])* mod $name {
             use super::*;
-            async fn behaviour($transport: Transport) $body
+            async fn behaviour($transport: Transport) {
+                $crate::kit::in_time(async move $body).await
+            }
             $crate::kit::behaviours!(@wire behaviour);
         })*
     };
@@ -144,7 +161,9 @@ macro_rules! behaviours {
     ($($(#[$meta:meta])* async fn $name:ident($transport:ident: Transport) $body:block)*) => {
         $($(#[$meta])* mod $name {
             use super::*;
-            async fn behaviour($transport: Transport) $body
+            async fn behaviour($transport: Transport) {
+                $crate::kit::in_time(async move $body).await
+            }
             #[tokio::test] async fn in_process() { behaviour(Transport::InProcess).await }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn in_process_threads() { behaviour(Transport::InProcess).await }

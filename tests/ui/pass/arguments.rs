@@ -50,7 +50,7 @@ async fn caller(api: ApiStub, session: SessionStub, user: User) -> Result<(), Er
     api.profile(3, Some(false)).await?;
     api.keep(Session, Session).await?;
     api.keep(&session, None).await?;
-    api.keep(session.clone(), &session).await?;
+    api.keep(&session, session.clone()).await?;
     api.keep(api.session(), session).await?;
     api.keep(&api.session(), None).await?;
     api.tags(["a", "b"], [1, 2]).await?;

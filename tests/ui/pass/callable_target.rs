@@ -29,7 +29,7 @@ impl Api {
     }
 }
 
-async fn caller(api: ApiStub, adder: AdderStub) -> Result<(), Error> {
+async fn caller(api: ApiStub, adder: AdderStub) -> Result<(), Box<dyn std::error::Error>> {
     adder.call(1, 2).await?;
     api.adder().call(1, 2).await?;
     api.adder().base().await?;

@@ -6,7 +6,7 @@ mod api {
     use farcall::prelude::*;
 
     #[rpc_target]
-    pub trait Store<K, V = String>
+    pub trait Store<K, V>
     where
         K: RpcValue,
         V: RpcValue,
@@ -25,7 +25,7 @@ mod api {
 pub struct Fixed;
 
 #[rpc_target]
-impl api::Store<String> for Fixed {
+impl api::Store<String, String> for Fixed {
     async fn get(&self, key: String) -> Option<String> {
         Some(key)
     }
@@ -62,7 +62,7 @@ where
     }
 }
 
-async fn caller(fixed: api::StoreStub<String>, free: api::AdminStub<u8>) -> Result<(), Error> {
+async fn caller(fixed: api::StoreStub<String, String>, free: api::AdminStub<u8>) -> Result<(), Error> {
     let text: Option<String> = fixed.get("a").await?;
     let number: Option<u64> = free.get(1).await?;
     let count: u64 = free.compact(free.keys()).await?;
@@ -72,6 +72,6 @@ async fn caller(fixed: api::StoreStub<String>, free: api::AdminStub<u8>) -> Resu
 
 fn main() {
     let _ = caller;
-    let _: fn(Fixed) -> api::StoreStub<String> = Fixed::into_stub;
+    let _: fn(Fixed) -> api::StoreStub<String, String> = Fixed::into_stub;
     let _: fn(Free<u8, ()>) -> api::AdminStub<u8> = Free::into_stub;
 }

@@ -40,7 +40,7 @@ async fn caller(api: ApiStub) -> Result<(), Error> {
     Promise::detach(api.each(RpcFn::new_async(async |n: i64| n)));
     let three: i64 = api.make(1).call(2).await?;
     let sum: i64 = api.hooks().adder().call(three, 4).await?;
-    drop(sum);
+    let _ = sum;
     Ok(())
 }
 

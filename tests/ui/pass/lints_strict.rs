@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 struct Private;
 
 #[rpc_target]
+#[allow(unreachable_pub)]
 impl Private {
     pub fn from_str(&self, text: &str) -> bool {
         text.is_empty()

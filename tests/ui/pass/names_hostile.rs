@@ -1,7 +1,7 @@
 //! Methods of these names are the user's own, on the stub and through a promise, whatever traits are in scope.
 use farcall::prelude::*;
 #[allow(unused_imports)]
-use std::{fmt::Debug, future::Future, hash::Hash, iter::Iterator};
+use std::{future::Future, hash::Hash, iter::Iterator};
 
 macro_rules! hostile {
     ($($name:ident),*) => {

@@ -23,7 +23,7 @@ mod targets {
             self.value
         }
         pub async fn name(&mut self, part: &str) -> ::std::string::String {
-            ::std::string::String::from(part)
+            ::std::borrow::ToOwned::to_owned(part)
         }
         #[rpc(call)]
         pub fn run(&self, n: i64) -> i64 {

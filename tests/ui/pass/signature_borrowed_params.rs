@@ -22,7 +22,7 @@ impl Index {
     }
 }
 
-async fn caller(index: IndexStub, query: Query) -> Result<(), Error> {
+async fn caller(index: IndexStub, query: Query) -> Result<(), Box<dyn std::error::Error>> {
     index.by_text("x", "y").await?;
     index.by_text(String::new(), None).await?;
     index.by_query(&query, [1, 2], None).await?;

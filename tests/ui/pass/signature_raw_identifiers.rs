@@ -23,7 +23,7 @@ pub struct Item {
 async fn caller(thing: ThingStub) -> Result<(), Error> {
     thing.r#type(1).await?;
     let kind: u8 = thing.r#await().r#type().await?;
-    drop(kind);
+    let _ = kind;
     thing.r#await().r#match().await?;
     Ok(())
 }

@@ -44,11 +44,16 @@ pub enum Event {
     #[serde(rename_all = "kebab-case")]
     KeyPressed { key_code: u32 },
     Resized(u32, u32),
-    #[serde(other)]
-    Unknown,
     #[serde(skip)]
     #[allow(dead_code)]
     Internal(std::sync::Arc<String>),
+}
+
+#[derive(Serialize, Deserialize, RpcValue)]
+pub enum Level {
+    Low,
+    #[serde(other)]
+    Unknown,
 }
 
 #[derive(Clone, Serialize, Deserialize, RpcValue)]
@@ -84,7 +89,7 @@ impl Api {
         let _ = (email.text, meters.value);
         Settings::default()
     }
-    pub fn event(&self) -> Event {
+    pub fn event(&self, _level: Level) -> Event {
         Event::Started
     }
 }
@@ -92,7 +97,7 @@ impl Api {
 async fn caller(api: ApiStub, email: Email) -> Result<(), Error> {
     let kind: u8 = api.settings(&email, Meters { value: 1.0 }).kind().await?;
     let size: u32 = api.settings(email, Meters { value: 1.0 }).max_size().await?;
-    let event: Event = api.event().await?;
+    let event: Event = api.event(Level::Low).await?;
     drop((kind, size, event));
     Ok(())
 }

@@ -1,0 +1,147 @@
+//! The short way of small calls: no capabilities, no promises, nothing that has to wait. It does what the general
+//! way does, in fewer steps; whatever is out of the ordinary is left to that one.
+
+use bytes::Bytes;
+
+use super::imports::{State, Waiting};
+use super::{Event, Import, Incoming, IncomingBody, Parts, Session, SlotKey};
+use crate::codec::Encoded;
+use crate::limits::{CALL_COST, INITIAL_WINDOW, MAX_KEPT};
+use crate::outcome::{Answer, Body, Outcome, Reply, Status};
+use crate::schema::Schema;
+use crate::wire::{flag, plain_answer, plain_call};
+
+/// Longest body that goes this way, in bytes.
+const SHORT: usize = 8 * 1024;
+
+impl<P: Parts> Session<P> {
+    /// Sends a call on a capability of the peer. `None`: nothing was done, it is not such a call.
+    #[inline]
+    pub(crate) fn call_plain(
+        &mut self,
+        target: SlotKey,
+        method: u64,
+        encoded: &Encoded,
+        schema: &'static Schema,
+    ) -> Option<SlotKey> {
+        let bytes = encoded.bytes.len() + 32;
+        let room = self.unanswered < self.limits.calls_in_flight
+            && self.imports.len() < self.limits.imports.min(MAX_KEPT)
+            && bytes < self.peer_frame_bytes;
+        if !encoded.is_plain()
+            || bytes > SHORT
+            || !room
+            || self.peer_leaving
+            || self.ended().is_some()
+            || !self.may_send(bytes)
+        {
+            return None;
+        }
+        let State::Capability { id: target, .. } = self.imports.get(target)?.state else { return None };
+        let id = self.sent_calls + 1;
+        self.sent_calls = id;
+        let (mark, length) = self.out.plain_call(flag::SEND, target, method, &encoded.bytes);
+        self.window_left -= (length + CALL_COST) as i64;
+        self.unanswered += 1;
+        let key = self.imports.insert(Import::waiting(schema, Waiting::sent(id, mark)));
+        self.import_calls.insert(id, key);
+        Some(key)
+    }
+
+    /// Settles a call of ours with a value. `false`: nothing was done.
+    #[inline]
+    pub(crate) fn settle_plain(&mut self, frame: &[u8], owner: Option<&Bytes>) -> bool {
+        let Some((id, body)) = plain_answer(frame) else { return false };
+        let Some(key) = self.import_calls.get(id) else { return false };
+        let unread = self.unread_bytes + body.len();
+        let Some(import) = self.imports.get_mut(key) else { return false };
+        let State::Waiting(waiting) = &import.state else { return false };
+        if !waiting.is_plain() || unread > self.limits.unread_result_bytes {
+            return false;
+        }
+        let forget = waiting.forget;
+        let answer = Answer { body: Body::keep(body, owner), caps: Vec::new(), schema: import.schema };
+        let waiter = std::mem::take(&mut import.waiter);
+        import.state = State::Settled { id, forget, outcome: Outcome::Value(answer) };
+        self.unread_bytes = unread;
+        self.unanswered -= 1;
+        if forget {
+            self.import_calls.remove(id);
+        }
+        self.events.push(Event::Settled(waiter, key));
+        true
+    }
+
+    /// Takes the value of a call that has settled with one, together with its slot, for the sole handle on it.
+    #[inline]
+    pub(crate) fn take_plain(&mut self, key: SlotKey) -> Option<(Body, Option<&'static Schema>)> {
+        let import = self.imports.get_mut(key)?;
+        if !import.is_sole() {
+            return None;
+        }
+        let State::Settled { id, forget, outcome: Outcome::Value(answer) } = &mut import.state else { return None };
+        if !answer.caps.is_empty() {
+            return None;
+        }
+        let (id, forget, schema) = (*id, *forget, import.schema);
+        let body = std::mem::replace(&mut answer.body, Body::EMPTY);
+        self.unread_bytes -= body.as_slice().len();
+        self.imports.remove(key);
+        if !forget {
+            self.import_calls.remove(id);
+            if self.ended().is_none() {
+                self.out.finish(id, false);
+            }
+        }
+        Some((body, schema))
+    }
+
+    /// A call on one of our exports that can be run at once. `None`: nothing was done.
+    #[inline]
+    pub(crate) fn accept_plain(&mut self, frame: &[u8]) -> Option<Incoming> {
+        let (flags, target, method, body) = plain_call(frame)?;
+        let cost = frame.len() + CALL_COST;
+        let window = self.limits.window_bytes.max(INITIAL_WINDOW);
+        let id = self.received_calls + 1;
+        if !self.ready_is_empty()
+            || !self.may_deliver()
+            || self.window_used + self.credit_due + cost > window
+            || self.kept_calls >= self.max_kept
+            || id > self.last_served
+        {
+            return None;
+        }
+        let target = self.exports.get(target)?.clone();
+        self.received_calls = id;
+        self.window_used += cost;
+        self.give_credit(cost);
+        Some(Incoming {
+            id,
+            flags,
+            target,
+            method,
+            caps: Vec::new(),
+            filled: Vec::new(),
+            body: IncomingBody::Frame(body..frame.len()),
+            cost,
+        })
+    }
+
+    /// Answers a call that ended inside the driver's loop and that the caller will not refer to. `false`: nothing
+    /// was done.
+    #[inline]
+    pub(crate) fn complete_plain(&mut self, id: i64, flags: u8, reply: &Reply) -> bool {
+        let plain = flags & flag::FORGET != 0
+            && matches!(reply.status, Status::Value)
+            && reply.encoded.is_plain()
+            && reply.encoded.bytes.len() <= SHORT
+            && reply.encoded.bytes.len() + 64 < self.peer_frame_bytes
+            && self.ended().is_none()
+            && self.answer_ids.get(id).is_none();
+        if plain {
+            self.out.plain_answer(id, &reply.encoded.bytes);
+            self.bound_unsent();
+        }
+        plain
+    }
+}

@@ -1,0 +1,80 @@
+//! Calls and answers that are nothing but an id and a body, written and read in one step.
+
+use super::encode::{Mark, Out};
+use super::{LENGTH_BYTES, flag, kind, take_signed};
+
+/// Longest head of such a frame: its length, kind and flags, an id, and a method.
+const HEAD: usize = LENGTH_BYTES + 2 + 10 + 8;
+
+/// Writes a signed number at `at`; gives where it ends.
+#[inline]
+fn put(head: &mut [u8; HEAD], mut at: usize, value: i64) -> usize {
+    let mut value = ((value << 1) ^ (value >> 63)) as u64;
+    while value >= 0x80 {
+        head[at] = value as u8 | 0x80;
+        value >>= 7;
+        at += 1;
+    }
+    head[at] = value as u8;
+    at + 1
+}
+
+impl Out {
+    /// Appends a call; gives where its flags stand, and the length of the frame.
+    #[inline]
+    pub(crate) fn plain_call(&mut self, flags: u8, target: i64, method: u64, body: &[u8]) -> (Mark, usize) {
+        let mut head = [0; HEAD];
+        head[LENGTH_BYTES] = kind::CALL;
+        head[LENGTH_BYTES + 1] = flags;
+        let at = put(&mut head, LENGTH_BYTES + 2, target);
+        head[at..at + 8].copy_from_slice(&method.to_le_bytes());
+        let length = self.append_plain(&mut head, at + 8, body);
+        (self.mark_back(length - 1), length)
+    }
+
+    /// Appends an answer.
+    #[inline]
+    pub(crate) fn plain_answer(&mut self, id: i64, body: &[u8]) {
+        let mut head = [0; HEAD];
+        head[LENGTH_BYTES] = kind::ANSWER;
+        let at = put(&mut head, LENGTH_BYTES + 1, id);
+        let length = self.append_plain(&mut head, at + 1, body);
+        self.count_answer(length);
+    }
+
+    #[inline]
+    fn append_plain(&mut self, head: &mut [u8; HEAD], used: usize, body: &[u8]) -> usize {
+        let length = used - LENGTH_BYTES + body.len();
+        head[..LENGTH_BYTES].copy_from_slice(&(length as u32).to_le_bytes());
+        self.append(&head[..used], body);
+        length
+    }
+}
+
+/// Reads a call on an export without path, capabilities or anything else: its flags, target and method, and where
+/// its body begins.
+#[inline]
+pub(crate) fn plain_call(frame: &[u8]) -> Option<(u8, i64, u64, usize)> {
+    let (&[message, flags], mut rest) = frame.split_first_chunk::<2>()?;
+    if message != kind::CALL || flags & !(flag::SEND | flag::FORGET) != 0 {
+        return None;
+    }
+    let target = take_signed(&mut rest)?;
+    let (method, body) = rest.split_first_chunk::<8>()?;
+    if target > 0 {
+        return None;
+    }
+    Some((flags, target, u64::from_le_bytes(*method), frame.len() - body.len()))
+}
+
+/// Reads an answer that is a value without capabilities: its id and body.
+#[inline]
+pub(crate) fn plain_answer(frame: &[u8]) -> Option<(i64, &[u8])> {
+    let (&message, mut rest) = frame.split_first()?;
+    if message != kind::ANSWER {
+        return None;
+    }
+    let id = take_signed(&mut rest)?;
+    let (&flags, body) = rest.split_first()?;
+    if flags == 0 { Some((id, body)) } else { None }
+}
