@@ -55,3 +55,8 @@ pub mod prelude {
         Bytes, CallError, Error, ErrorKind, Fault, IntoStub, Plain, Promise, RpcFn, RpcValue, Stub, rpc_target,
     };
 }
+
+/// The listings of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -15,7 +15,6 @@ use crate::local::LocalSlot;
 use crate::outcome::{Reply, Status};
 use crate::schema::Schema;
 use crate::session::{Called, Cap, Event, Incoming, Parts, Polled, Session, SlotKey};
-use crate::value::RpcValue;
 use crate::wire::{self, CallFrame, LENGTH_BYTES, Message, Out, Path, Segment, WireArg, decode, flag};
 
 /// Takes bytes apart as one frame. What is a frame is the same after it was written and read again.
@@ -275,7 +274,7 @@ impl Side {
     /// Does what has to follow every use of a session.
     pub(crate) fn after(&mut self) {
         loop {
-            let events = self.session.take_events();
+            let events = self.session.take_events(Vec::new());
             if events.is_empty() {
                 break;
             }

@@ -38,11 +38,11 @@ pub(crate) fn spawn(future: BoxFuture<()>) {
 
 /// Drops something of a user's, not here and not now: the disposing side never waits, and a panic in a `Drop`
 /// harms nobody (rows 151 and 152).
-pub(crate) fn drop_later<T: Send + 'static>(retired: T) {
+pub(crate) fn drop_later<T: Send + 'static>(name: &'static str, retired: T) {
     spawn(Box::pin(async move {
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(retired)));
         if dropped.is_err() {
-            tracing::error!("a target panicked while it was dropped");
+            tracing::error!(target = name, "a target panicked while it was dropped");
         }
     }));
 }

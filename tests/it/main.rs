@@ -3,6 +3,7 @@
 
 mod calls;
 mod contracts;
+mod documentation;
 mod functions;
 mod kit;
 mod pipelining;

@@ -7,6 +7,7 @@
 mod driving;
 mod slot;
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -84,6 +85,11 @@ impl std::fmt::Debug for Connection {
     }
 }
 
+thread_local! {
+    /// An empty list for events, so that a call that settles allocates none.
+    static SPARE: Cell<Vec<Event<Waiting>>> = const { Cell::new(Vec::new()) };
+}
+
 /// What must be done after the lock was given back.
 struct After {
     events: Vec<Event<Waiting>>,
@@ -151,7 +157,8 @@ impl Connection {
     }
 
     fn finish(&self, after: After) {
-        for event in after.events {
+        let mut events = after.events;
+        for event in events.drain(..) {
             match event {
                 Event::Settled(waiter, key) => self.settled(waiter, key),
                 Event::Cancelled(running) => running.cancel(),
@@ -159,6 +166,8 @@ impl Connection {
                 Event::Retired(retired) => drop(retired),
             }
         }
+        // A thread that is ending has no list to keep.
+        let _ = SPARE.try_with(|spare| spare.set(events));
         if let Some(driver) = after.driver {
             driver.wake();
         }
@@ -318,7 +327,7 @@ impl State {
         if ended {
             wakers.append(&mut self.closed);
         }
-        Some(After { events: self.session.take_events(), driver, wakers })
+        Some(After { events: self.session.take_events(SPARE.try_with(Cell::take).unwrap_or_default()), driver, wakers })
     }
 }
 

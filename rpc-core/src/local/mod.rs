@@ -39,7 +39,7 @@ impl std::fmt::Debug for LocalRef {
 impl Drop for LocalRef {
     fn drop(&mut self) {
         if let Some(target) = self.target.take() {
-            drop_later(target);
+            drop_later(target.interface().name, target);
         }
     }
 }

@@ -31,7 +31,7 @@ struct State {
     outcome: Local,
     waker: Option<Waker>,
     subscribers: VecDeque<Subscriber>,
-    /// Whether somebody hands the outcome to the subscribers: later ones queue behind.
+    /// Whether somebody hands the outcome to the subscribers: later ones queue behind. Nobody else encodes it.
     flushing: bool,
     running: Option<Running>,
     handles: usize,
@@ -85,6 +85,14 @@ impl std::fmt::Debug for LocalSlot {
 impl std::fmt::Debug for LocalHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.slot.fmt(f)
+    }
+}
+
+impl State {
+    /// Whether the outcome is not there yet, or calls made through the promise go out just now: who asks for it is
+    /// woken, and makes no call before these.
+    fn is_under_way(&self) -> bool {
+        self.flushing || matches!(self.outcome, Local::Unsettled)
     }
 }
 
@@ -171,25 +179,42 @@ impl LocalSlot {
         }
     }
 
-    /// Hands the outcome to the subscribers in order. New ones queue behind until there are none.
+    /// Hands the outcome to the subscribers in order. New ones queue behind until there are none, and whoever asks
+    /// for the outcome meanwhile is woken.
     fn flush(self: &Arc<Self>) {
         let outcome = self.kept();
-        loop {
+        let waker = loop {
             let subscriber = {
                 let mut state = self.lock();
                 match state.subscribers.pop_front() {
                     Some(subscriber) => subscriber,
                     None => {
                         state.flushing = false;
-                        return;
+                        break state.waker.take();
                     }
                 }
             };
             serve(&outcome, subscriber);
+        };
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
-    /// The outcome as bytes, which can be shared.
+    /// Encodes a settled outcome that several ask for, unless somebody does already.
+    fn keep(self: &Arc<Self>) {
+        let claimed = {
+            let mut state = self.lock();
+            let claims = matches!(state.outcome, Local::Typed(..)) && !state.flushing;
+            state.flushing |= claims;
+            claims
+        };
+        if claimed {
+            self.flush();
+        }
+    }
+
+    /// The outcome as bytes, which can be shared. Only who is flushing may find one that is not encoded.
     fn kept(&self) -> Outcome<Capability> {
         let typed = {
             let mut state = self.lock();
@@ -300,7 +325,7 @@ impl LocalHandle {
         let waker = cx.waker().clone();
         let old = {
             let mut state = self.slot.lock();
-            if matches!(state.outcome, Local::Unsettled) { state.waker.replace(waker) } else { Some(waker) }
+            if state.is_under_way() { state.waker.replace(waker) } else { Some(waker) }
         };
         drop(old);
         match self.take() {
@@ -323,15 +348,14 @@ impl LocalHandle {
     /// The outcome, if it is here: moved out for a sole handle, else a copy.
     fn take(&self) -> Option<LocalPolled> {
         let mut state = self.slot.lock();
-        match &state.outcome {
-            Local::Unsettled => return None,
-            Local::Taken => {
-                let error = Error::new(ErrorKind::Disposed, "the result was taken already");
-                return Some(LocalPolled::Kept(Outcome::Failed(error)));
-            }
-            Local::Typed(..) | Local::Kept(_) => {}
+        if state.is_under_way() {
+            return None;
         }
-        if state.handles == 1 && self.path.is_empty() && !state.flushing {
+        if matches!(state.outcome, Local::Taken) {
+            let error = Error::new(ErrorKind::Disposed, "the result was taken already");
+            return Some(LocalPolled::Kept(Outcome::Failed(error)));
+        }
+        if state.handles == 1 && self.path.is_empty() {
             return match std::mem::replace(&mut state.outcome, Local::Taken) {
                 Local::Typed(typed, _) => Some(LocalPolled::Typed(typed)),
                 Local::Kept(outcome) => Some(LocalPolled::Kept(outcome)),
@@ -339,6 +363,10 @@ impl LocalHandle {
             };
         }
         drop(state);
+        self.slot.keep();
+        if self.slot.lock().is_under_way() {
+            return None;
+        }
         Some(LocalPolled::Kept(self.slot.kept()))
     }
 
@@ -350,21 +378,26 @@ impl LocalHandle {
     pub(crate) fn subscribe(&self, subscriber: Subscriber) {
         let now = {
             let mut state = self.slot.lock();
-            if matches!(state.outcome, Local::Unsettled) || state.flushing {
+            if matches!(state.outcome, Local::Unsettled | Local::Typed(..)) || state.flushing {
                 state.subscribers.push_back(subscriber);
                 None
             } else {
                 Some(subscriber)
             }
         };
-        if let Some(subscriber) = now {
-            serve(&self.slot.kept(), subscriber);
+        match now {
+            Some(subscriber) => serve(&self.slot.kept(), subscriber),
+            None => self.slot.keep(),
         }
     }
 
     /// What this turned out to be, if that is known.
     pub(crate) fn settled_target(&self) -> Option<Handle> {
-        if !self.slot.is_settled() || self.slot.lock().flushing {
+        if !self.slot.is_settled() {
+            return None;
+        }
+        self.slot.keep();
+        if self.slot.lock().is_under_way() {
             return None;
         }
         self.slot.kept().target_at(&self.path).ok().map(|capability| capability.handle)

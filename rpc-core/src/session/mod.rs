@@ -139,8 +139,8 @@ impl<P: Parts> Session<P> {
     }
 
     /// What must happen outside the lock, in this order.
-    pub(crate) fn take_events(&mut self) -> Vec<Event<P>> {
-        std::mem::take(&mut self.events)
+    pub(crate) fn take_events(&mut self, spare: Vec<Event<P>>) -> Vec<Event<P>> {
+        std::mem::replace(&mut self.events, spare)
     }
 
     /// Why the session is over, if it is.

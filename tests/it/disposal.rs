@@ -1,0 +1,196 @@
+//! When a target's `Drop` runs, what a panic in it does, and what five functions cost beside five methods.
+
+use std::sync::{Arc, Mutex};
+
+use farcall::prelude::*;
+use serde::{Deserialize, Serialize};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::kit::{Transport, behaviours, open, until};
+
+/// Takes a lock and writes down that it was dropped.
+pub struct Noted(Arc<Mutex<u32>>);
+
+#[rpc_target]
+impl Noted {
+    pub fn ping(&self) {}
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+pub struct Grumpy;
+
+#[rpc_target]
+impl Grumpy {
+    pub fn ping(&self) {}
+}
+
+impl Drop for Grumpy {
+    fn drop(&mut self) {
+        panic!("it does not want to go");
+    }
+}
+
+type Thunk = RpcFn<fn() -> u8>;
+
+#[derive(Serialize, Deserialize, RpcValue)]
+pub struct Five {
+    pub a: Thunk,
+    pub b: Thunk,
+    pub c: Thunk,
+    pub d: Thunk,
+    pub e: Thunk,
+}
+
+pub struct Methods;
+
+#[rpc_target]
+impl Methods {
+    pub fn a(&self) -> u8 {
+        1
+    }
+
+    pub fn b(&self) -> u8 {
+        2
+    }
+
+    pub fn c(&self) -> u8 {
+        3
+    }
+
+    pub fn d(&self) -> u8 {
+        4
+    }
+
+    pub fn e(&self) -> u8 {
+        5
+    }
+}
+
+pub struct House(Arc<Mutex<u32>>);
+
+#[rpc_target]
+impl House {
+    pub fn noted(&self) -> Noted {
+        Noted(Arc::clone(&self.0))
+    }
+
+    pub fn grumpy(&self) -> Grumpy {
+        Grumpy
+    }
+
+    pub fn functions(&self) -> Five {
+        let thunk = |n: u8| RpcFn::new(move || n);
+        Five { a: thunk(1), b: thunk(2), c: thunk(3), d: thunk(4), e: thunk(5) }
+    }
+
+    pub fn methods(&self) -> Methods {
+        Methods
+    }
+
+    pub async fn slow(&self, n: u32) -> u32 {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        n
+    }
+}
+
+behaviours! {
+    async fn r303_drop_is_seen_after_the_release(transport: Transport) {
+        let drops = Arc::new(Mutex::new(0));
+        let (stub, _link) = open(transport, House(Arc::clone(&drops))).await;
+        let (remote, local) = (stub.noted().await.unwrap(), Noted(Arc::clone(&drops)).into_stub());
+        remote.ping().await.unwrap();
+        local.ping().await.unwrap();
+        for (stub, seen) in [(remote, 0), (local, 1)] {
+            // Were the target dropped inside, it would wait for itself here.
+            let guard = drops.lock().unwrap();
+            drop(stub);
+            assert_eq!(*guard, seen);
+            drop(guard);
+            until(|| *drops.lock().unwrap() == seen + 1).await;
+        }
+    }
+}
+
+behaviours! { wire
+    async fn r296_five_functions_against_one_target(transport: Transport) {
+        let (stub, link) = open(transport, House(Arc::default())).await;
+        stub.slow(1).await.unwrap();
+        link.server_holds(0).await;
+        let five = stub.functions().await.unwrap();
+        assert_eq!((five.a.call().await.unwrap(), five.e.call().await.unwrap()), (1, 5));
+        link.server_holds(5).await;
+        drop(five);
+        link.server_holds(0).await;
+        let methods = stub.methods().await.unwrap();
+        assert_eq!((methods.a().await.unwrap(), methods.e().await.unwrap()), (1, 5));
+        link.server_holds(1).await;
+        drop(methods);
+        link.server_holds(0).await;
+    }
+}
+
+/// Keeps the errors that are logged.
+#[derive(Clone, Default)]
+struct Capture(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Capture {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        struct Fields(String);
+        impl Visit for Fields {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{field}={value:?} ");
+            }
+        }
+        let mut fields = Fields(format!("{}: ", event.metadata().level()));
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn r303_panic_in_drop_is_only_logged() {
+    let capture = Capture::default();
+    let logged = Arc::clone(&capture.0);
+    // Everything of this runtime runs on this thread.
+    let _guard = tracing::subscriber::set_default(capture);
+    for transport in [Transport::InProcess, Transport::Duplex, Transport::Tcp, Transport::Unix] {
+        logged.lock().unwrap().clear();
+        let (stub, _link) = open(transport, House(Arc::default())).await;
+        let grumpy = stub.grumpy().await.unwrap();
+        grumpy.ping().await.unwrap();
+        let other = stub.slow(7);
+        drop(grumpy);
+        assert_eq!(stub.slow(8).await.unwrap(), 8);
+        until(|| !logged.lock().unwrap().is_empty()).await;
+        assert_eq!(other.await.unwrap(), 7);
+        assert_eq!(stub.slow(9).await.unwrap(), 9);
+        let logged = logged.lock().unwrap();
+        let [line] = logged.as_slice() else { panic!("{logged:?}") };
+        assert!(line.starts_with("ERROR") && line.contains("Grumpy") && line.contains("panicked"), "{line}");
+    }
+}
