@@ -1,6 +1,6 @@
 //! [`Sink`]: where the reply of a running method goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Waker};
@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
-use crate::local::LocalSlot;
+use crate::local::{Gather, LocalSlot};
 use crate::outcome::Reply;
 
 /// Where a reply goes. A sink that is dropped without one replies that the call was cancelled: nobody waits for
@@ -36,6 +36,11 @@ impl Sink {
     /// A sink whose replies nobody gets.
     pub(crate) fn nowhere() -> Self {
         Self(None)
+    }
+
+    /// The reply has been handed over already.
+    pub(crate) fn forget(mut self) {
+        self.0 = None;
     }
 
     pub(crate) fn send(mut self, reply: Reply) {
@@ -110,13 +115,30 @@ pub(crate) enum Running {
     Task(Arc<Token>),
     /// It was passed on: dropping the promise cancels it there.
     Forwarded(Handle),
+    /// It waits for this call, under this number.
+    Parked(Weak<LocalSlot>, u64),
+    /// It waits for its arguments.
+    Gathering(Weak<Gather>),
+    /// It is a stub that the peer has promised a part of this call of its own for; the last is what watches it.
+    Watching(Connection, i64, usize),
 }
 
 impl Running {
     pub(crate) fn cancel(self) {
-        match self {
-            Self::Task(token) => token.cancel(),
-            Self::Forwarded(handle) => drop(handle),
+        // A call that waits may be the last thing that held the one it waits for, and so on.
+        let mut next = Some(self);
+        while let Some(running) = next.take() {
+            match running {
+                Self::Task(token) => token.cancel(),
+                Self::Forwarded(handle) => drop(handle),
+                Self::Parked(slot, ticket) => next = slot.upgrade().and_then(|slot| slot.give_up(ticket)),
+                Self::Gathering(gather) => {
+                    if let Some(gather) = gather.upgrade() {
+                        gather.give_up();
+                    }
+                }
+                Self::Watching(connection, id, watcher) => connection.unwatch(id, watcher),
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn drop_later<T: Send + 'static>(name: &'static str, retired: T) {
     spawn(Box::pin(async move {
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(retired)));
         if dropped.is_err() {
-            tracing::error!(target = name, "a target panicked while it was dropped");
+            tracing::error!(interface = name, "a target panicked while it was dropped");
         }
     }));
 }

@@ -31,9 +31,9 @@ pub struct Driver<S> {
     side: Side,
     input: Input,
     writing: Writing,
-    /// Whether anything was ever on its way: a connection that was never used is not closed for being idle.
-    used: bool,
     closing: bool,
+    /// The peer has closed its direction, and calls that it detached still run.
+    lingering: bool,
     /// How the last turn ended: after a bounded one, what has come in is handled before more is read.
     turned: Turned,
 }
@@ -46,14 +46,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             side,
             input: Input::default(),
             writing: Writing::default(),
-            used: false,
             closing: false,
+            lingering: false,
             turned: Turned::NeedInput,
         }
     }
 
     /// Reads once. `true`: there may be more to handle.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.lingering {
+            return Poll::Pending;
+        }
         let space = self.input.space();
         let bytes = ready!(read_into(Pin::new(&mut self.stream), cx, space))?;
         if bytes == 0 {
@@ -65,19 +68,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes all that can be written now. `Ready`: nothing is left.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering {
+            return Poll::Pending;
+        }
         loop {
             if self.writing.is_empty() && !self.writing.refill(&self.connection) {
                 return Pin::new(&mut self.stream).poll_flush(cx);
             }
             ready!(self.writing.poll(Pin::new(&mut self.stream), cx))?;
         }
-    }
-
-    /// Whether this side has nothing more to say.
-    fn may_close(&mut self) -> bool {
-        let (theirs, ours) = self.connection.table_sizes();
-        self.used |= theirs + ours > 0;
-        self.connection.is_drained() || (self.side == Side::Connecting && self.used && self.connection.is_idle())
     }
 }
 
@@ -102,8 +101,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
             match &read {
                 Poll::Ready(Ok(true)) => this.turned = this.connection.turn(&mut this.input),
                 Poll::Ready(Ok(false)) => {
-                    this.connection.transport_ended(None);
-                    return Poll::Ready(Ok(()));
+                    if !this.connection.input_ended() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    this.lingering = true;
+                    continue;
                 }
                 Poll::Ready(Err(error)) => {
                     this.connection.transport_ended(Some(error));
@@ -127,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 return Poll::Pending;
             }
             if read.is_pending() {
-                if wrote.is_ready() && (this.closing || this.may_close()) {
+                if wrote.is_ready() && (this.closing || this.connection.may_close(this.side == Side::Connecting)) {
                     this.closing = true;
                     if let Poll::Ready(Err(error)) = Pin::new(&mut this.stream).poll_shutdown(cx) {
                         this.connection.transport_ended(Some(&error));

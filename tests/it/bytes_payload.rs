@@ -45,7 +45,13 @@ impl Post {
         bytes.len()
     }
 
-    pub fn swap(&self, a: Bytes, number: i64, b: Option<Bytes>, text: &str) -> (Bytes, String, Option<Bytes>) {
+    pub fn swap(
+        &self,
+        a: Bytes,
+        number: i64,
+        b: Option<Bytes>,
+        text: &str,
+    ) -> (Bytes, String, Option<Bytes>) {
         (b.unwrap_or_default(), format!("{text}{number}"), Some(a))
     }
 
@@ -107,7 +113,7 @@ behaviours! {
             let sent = payload(size, 5);
             assert!(stub.echo(stub.echo_later(sent.clone())).await.unwrap() == sent, "{size}");
             assert_eq!(stub.length(stub.make(size, 6)).await.unwrap(), size);
-            let swapped = stub.swap(&stub.make(size, 7), 1, stub.make(30 * KIB, 8), "n");
+            let swapped = stub.swap(stub.make(size, 7), 1, stub.make(30 * KIB, 8), "n");
             let third = stub.swap(vec![], 0, swapped._2(), "")._0();
             assert!(swapped._0().await.unwrap() == payload(30 * KIB, 8), "{size}");
             assert!(third.await.unwrap() == payload(size, 7), "{size}");

@@ -143,7 +143,7 @@ where
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, RpcValue)]
 pub struct Version<T> {
     pub value: T,
-    pub before: Option<Box<Version<T>>>,
+    pub before: Option<Box<Self>>,
 }
 
 /// A generic target.

@@ -29,6 +29,13 @@ pub struct Grumpy;
 #[rpc_target]
 impl Grumpy {
     pub fn ping(&self) {}
+
+    pub async fn wait(&self) -> u32 {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        5
+    }
 }
 
 impl Drop for Grumpy {
@@ -73,6 +80,25 @@ impl Methods {
     }
 }
 
+/// The same, one call at a time.
+pub struct Sour;
+
+#[rpc_target]
+impl Sour {
+    pub async fn wait(&mut self) -> u32 {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        6
+    }
+}
+
+impl Drop for Sour {
+    fn drop(&mut self) {
+        panic!("it does not want to go either");
+    }
+}
+
 pub struct House(Arc<Mutex<u32>>);
 
 #[rpc_target]
@@ -83,6 +109,10 @@ impl House {
 
     pub fn grumpy(&self) -> Grumpy {
         Grumpy
+    }
+
+    pub fn sour(&self) -> Sour {
+        Sour
     }
 
     pub fn functions(&self) -> Five {
@@ -111,12 +141,26 @@ behaviours! {
         local.ping().await.unwrap();
         for (stub, seen) in [(remote, 0), (local, 1)] {
             // Were the target dropped inside, it would wait for itself here.
-            let guard = drops.lock().unwrap();
-            drop(stub);
-            assert_eq!(*guard, seen);
-            drop(guard);
+            {
+                let guard = drops.lock().unwrap();
+                drop(stub);
+                assert_eq!(*guard, seen);
+            }
             until(|| *drops.lock().unwrap() == seen + 1).await;
         }
+    }
+}
+
+behaviours! {
+    async fn a_call_answers_although_its_target_panics_after_it(transport: Transport) {
+        let (stub, _link) = open(transport, House(Arc::default())).await;
+        let grumpy = stub.grumpy().await.unwrap();
+        let sour = stub.sour().await.unwrap();
+        // The calls are the last that keep their targets.
+        let last = (grumpy.wait(), sour.wait());
+        drop((grumpy, sour));
+        assert_eq!((last.0.await.unwrap(), last.1.await.unwrap()), (5, 6));
+        assert_eq!(stub.slow(1).await.unwrap(), 1);
     }
 }
 

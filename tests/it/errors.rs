@@ -152,7 +152,8 @@ impl Bank {
     }
 
     pub fn boxed_fault(&self) -> Result<u16, Fault> {
-        let parse = |text: &str| -> Result<u16, Box<dyn std::error::Error + Send + Sync>> { Ok(text.parse()?) };
+        let parse =
+            |text: &str| -> Result<u16, Box<dyn std::error::Error + Send + Sync>> { Ok(text.parse()?) };
         Ok(parse("7")? + parse("70000")?)
     }
 
@@ -338,7 +339,8 @@ async fn r166_no_backtrace_travels() {
     })
     .await;
     let kept = kept.lock().unwrap();
-    let holds = |text: &str| kept.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
+    let holds =
+        |text: &str| kept.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
     assert!(holds("level 2") && holds("terrible happened"), "this is what crossed");
     for text in ["errors.rs", "backtrace", "stack", "src/"] {
         assert!(!holds(text), "{text}");

@@ -36,7 +36,7 @@ impl Worker {
         self.started.fetch_add(1, SeqCst);
     }
 
-    pub async fn never(&self) -> Worker {
+    pub async fn never(&self) -> Self {
         self.started.fetch_add(1, SeqCst);
         std::future::pending().await
     }
@@ -49,11 +49,11 @@ impl Worker {
         std::future::pending().await
     }
 
-    pub fn unwritable(&self, _value: Unwritable) -> Worker {
+    pub fn unwritable(&self, _value: Unwritable) -> Self {
         Self { started: Arc::clone(&self.started) }
     }
 
-    pub fn take(&self, bytes: Vec<u8>) -> Worker {
+    pub fn take(&self, bytes: Vec<u8>) -> Self {
         self.started.fetch_add(bytes.len() as u32, SeqCst);
         Self { started: Arc::clone(&self.started) }
     }
@@ -246,7 +246,8 @@ async fn r285_calls_settle_when_the_grace_of_a_shutdown_ends() {
 
 #[test]
 fn r285_calls_settle_when_the_runtime_of_the_method_ends() {
-    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let theirs = runtime();
     let worker = Worker::default();
     let started = Arc::clone(&worker.started);

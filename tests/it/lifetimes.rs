@@ -1,6 +1,5 @@
 //! How long targets live, and when they are dropped.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -47,7 +46,6 @@ pub struct Refused;
 #[derive(Clone, Default)]
 pub struct Keeper {
     stored: Arc<Mutex<Option<WatchedStub>>>,
-    users: Arc<Mutex<HashMap<i64, Weak<()>>>>,
     noted: Arc<Mutex<Vec<Weak<()>>>>,
 }
 
@@ -126,12 +124,6 @@ impl Keeper {
 
     pub async fn waits(&self, _stub: WatchedStub) {
         std::future::pending::<()>().await;
-    }
-
-    pub fn find_user(&self, id: i64) -> Watched {
-        let (user, alive) = Watched::new();
-        self.users.lock().unwrap().insert(id, alive);
-        user
     }
 
     pub fn ping(&self) -> bool {
@@ -333,58 +325,5 @@ behaviours! {
         drop(keeper.identity(watched));
         is_dropped(&alive).await;
         link.server_holds(0).await;
-    }
-
-    async fn r301_user_lives_while_held(transport: Transport) {
-        let main = Keeper::default();
-        let (keeper, _link) = open(transport, main.clone()).await;
-        let (first, second) = (keeper.find_user(1).await.unwrap(), keeper.find_user(2).await.unwrap());
-        let alive = |id: i64| main.users.lock().unwrap()[&id].strong_count() > 0;
-        for n in 1..=3 {
-            assert_eq!(first.increment().await.unwrap(), n);
-        }
-        assert!(alive(1) && alive(2));
-        drop(first);
-        until(|| !alive(1)).await;
-        assert_eq!(second.increment().await.unwrap(), 1);
-        assert!(alive(2));
-        drop(second);
-        until(|| !alive(2)).await;
-    }
-
-    async fn r302_counter_is_released_on_every_way_out(transport: Transport) {
-        let main = Keeper::default();
-        let (keeper, _link) = open(transport, main.clone()).await;
-        let scope = async |end: &str| -> Result<u64, Error> {
-            let counter = keeper.new_watched().await?;
-            assert_eq!(counter.increment().await?, 1);
-            match end {
-                "normal" => {}
-                "?" => return Err(Error::new(ErrorKind::Cancelled, "by `?`")),
-                "panic" => panic!("as the test wants it"),
-                _ => std::future::pending().await,
-            }
-            counter.increment().await
-        };
-        assert_eq!(scope("normal").await.unwrap(), 2);
-        until(|| main.alive() == 0).await;
-        assert!(scope("?").await.is_err());
-        until(|| main.alive() == 0).await;
-        let mut scope_that_panics = std::pin::pin!(scope("panic"));
-        let panicked = std::future::poll_fn(|cx| {
-            let poll = || scope_that_panics.as_mut().poll(cx).map(drop);
-            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(poll)) {
-                Ok(poll) => poll.map(|()| false),
-                Err(_) => std::task::Poll::Ready(true),
-            }
-        });
-        assert!(panicked.await);
-        until(|| main.alive() == 0).await;
-        tokio::select! {
-            biased;
-            _ = scope("for ever") => unreachable!("it waits for ever"),
-            () = until(|| main.alive() == 1) => {}
-        }
-        until(|| main.alive() == 0).await;
     }
 }

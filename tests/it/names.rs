@@ -9,6 +9,7 @@ pub struct Names;
 
 macro_rules! names {
     ($($name:ident: $text:literal,)*) => {
+        #[allow(clippy::should_implement_trait, clippy::new_ret_no_self, clippy::wrong_self_convention)]
         #[rpc_target]
         impl Names {
             $(pub fn $name(&self) -> String { $text.to_owned() })*

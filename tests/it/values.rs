@@ -38,7 +38,7 @@ pub enum Colour {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, RpcValue)]
 pub struct Tree<T> {
     pub value: T,
-    pub children: Vec<Tree<T>>,
+    pub children: Vec<Self>,
     pub colours: (Colour, Option<Box<Colour>>),
     pub shape: Shape,
 }
@@ -47,7 +47,7 @@ pub struct Tree<T> {
 pub enum Shape {
     Empty,
     Points(Vec<(i32, Option<f32>)>),
-    Nested { inner: Box<Shape>, unit: Unit, wrapped: Wrapped },
+    Nested { inner: Box<Self>, unit: Unit, wrapped: Wrapped },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, RpcValue)]
@@ -59,7 +59,7 @@ pub struct Wrapped(pub String);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, RpcValue)]
 pub struct List {
     pub head: u32,
-    pub tail: Option<Box<List>>,
+    pub tail: Option<Box<Self>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, RpcValue)]
@@ -235,5 +235,5 @@ async fn r25_in_process_values_move_unencoded() {
     let stub: EchoStub<Copied> = Echo(PhantomData).into_stub();
     let back = stub.echo(Copied { tick: Tick, data: vec![4], cache: 9 }).await.unwrap();
     assert_eq!((back.data, back.cache, WRITTEN.load(SeqCst)), (vec![4], 0, 2));
-    drop(back.tick);
+    let _: Tick = back.tick;
 }

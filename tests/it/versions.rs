@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use farcall::prelude::*;
 use farcall::Pipeline;
+use farcall::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::kit::{Transport, behaviours, open};

@@ -1,12 +1,11 @@
 //! What of a target can be reached, and what cannot: by the types, and by calls that the types would not allow.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use farcall::prelude::*;
 use farcall::Pipeline;
+use farcall::prelude::*;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Barrier, Semaphore};
 
 use crate::kit::{Link, Transport, behaviours, open, until};
 
@@ -260,13 +259,7 @@ impl Keeper {
 
     pub fn row(&self) -> Row {
         let door = || Door::default().into_stub();
-        Row {
-            id: 7,
-            door: door(),
-            choice: Choice::Door(door()),
-            opaque: Plain((1, 2)),
-            hidden: vec![1],
-        }
+        Row { id: 7, door: door(), choice: Choice::Door(door()), opaque: Plain((1, 2)), hidden: vec![1] }
     }
 }
 
@@ -322,93 +315,43 @@ behaviours! {
         }
         assert_eq!(stub.row().door().knock().await.unwrap(), 1);
     }
+}
 
-    async fn r88_shared_methods_overlap(transport: Transport) {
-        let (stub, _link) = open(transport, Meeting(Barrier::new(2))).await;
-        let (first, second) = tokio::join!(stub.meet(), stub.meet());
-        assert_ne!(first.unwrap(), second.unwrap(), "one of the two is the leader");
+/// One of everything that a target can have.
+pub struct Visible {
+    i: i64,
+    func_prop: fn() -> i64,
+}
+
+#[rpc_target]
+impl Visible {
+    #[rpc(get)]
+    pub fn value(&self) -> i64 {
+        self.i
     }
 
-    async fn r88_serial_methods_run_one_at_a_time(transport: Transport) {
-        let shop = Shop::default();
-        let (gate, log) = (Arc::clone(&shop.gate), Arc::clone(&shop.log));
-        let (stub, _link) = open(transport, shop).await;
-        let desk = stub.desk().await.unwrap();
-        let first = desk.hold();
-        let mut calls: Vec<_> = (0..50).map(|n| (n, desk.step(n))).collect();
-        // It waits for its turn, and is given up.
-        drop(calls.remove(25));
-        // A release may follow the next call: the second answer says that it has come.
-        stub.ping().await.unwrap();
-        stub.ping().await.unwrap();
-        gate.add_permits(1);
-        first.await.unwrap();
-        for (n, call) in calls {
-            assert_eq!(call.await.unwrap(), n);
+    pub fn method(&self) -> i64 {
+        (self.func_prop)()
+    }
+}
+
+/// What somebody may ask of it who does not go by the types.
+#[rpc_target]
+pub trait Asked {
+    fn i(&self) -> i64;
+    fn func_prop(&self) -> i64;
+    fn value(&self) -> i64;
+    fn method(&self) -> i64;
+}
+
+behaviours! { wire
+    async fn r299_visibility_by_raw_frame(transport: Transport) {
+        let (stub, _link) = open(transport, Visible { i: 1, func_prop: || 2 }).await;
+        let asked = AskedStub::from_handle(Pipeline::handle(&stub).clone());
+        for refused in [asked.i(), asked.func_prop()] {
+            assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::UnknownMethod);
         }
-        let expected: Vec<u32> = (0..50).filter(|n| *n != 25).collect();
-        assert_eq!(*log.lock().unwrap(), expected);
-        assert_eq!(desk.overlaps().await.unwrap(), 0);
-    }
-}
-
-/// Returns when two have come.
-pub struct Meeting(Barrier);
-
-#[rpc_target]
-impl Meeting {
-    pub async fn meet(&self) -> bool {
-        self.0.wait().await.is_leader()
-    }
-}
-
-pub struct Shop {
-    gate: Arc<Semaphore>,
-    log: Arc<Mutex<Vec<u32>>>,
-}
-
-impl Default for Shop {
-    fn default() -> Self {
-        Self { gate: Arc::new(Semaphore::new(0)), log: Arc::default() }
-    }
-}
-
-#[rpc_target]
-impl Shop {
-    pub fn desk(&self) -> Desk {
-        Desk {
-            gate: Arc::clone(&self.gate),
-            log: Arc::clone(&self.log),
-            inside: AtomicBool::new(false),
-            overlaps: AtomicU32::new(0),
-        }
-    }
-
-    pub fn ping(&self) {}
-}
-
-pub struct Desk {
-    gate: Arc<Semaphore>,
-    log: Arc<Mutex<Vec<u32>>>,
-    inside: AtomicBool,
-    overlaps: AtomicU32,
-}
-
-#[rpc_target]
-impl Desk {
-    pub async fn hold(&mut self) {
-        let _permit = self.gate.acquire().await;
-    }
-
-    pub async fn step(&mut self, n: u32) -> u32 {
-        self.overlaps.fetch_add(u32::from(self.inside.swap(true, SeqCst)), SeqCst);
-        self.log.lock().unwrap().push(n);
-        tokio::task::yield_now().await;
-        self.inside.store(false, SeqCst);
-        n
-    }
-
-    pub fn overlaps(&self) -> u32 {
-        self.overlaps.load(SeqCst) + u32::from(self.inside.load(SeqCst))
+        assert_eq!((asked.value().await.unwrap(), asked.method().await.unwrap()), (1, 2));
+        assert_eq!((stub.value().await.unwrap(), stub.method().await.unwrap()), (1, 2));
     }
 }

@@ -55,7 +55,7 @@ impl Input {
 
     /// Says how many bytes the last read brought: much means that there is more to come.
     pub fn read(&mut self, bytes: usize) {
-        self.busy = bytes >= READ_SPACE;
+        self.busy = bytes >= READ_SPACE || self.buffer.len() == self.buffer.capacity();
     }
 
     /// Goes on to the next whole frame. `None`: more has to be read first.
@@ -252,15 +252,19 @@ impl Connection {
         awake
     }
 
-    /// Whether nothing keeps the connection open: the connecting side then closes it (R17b).
-    pub fn is_idle(&self) -> bool {
-        self.lock().session.is_idle()
+    /// Whether this side may close its direction: nothing is in flight, and it is leaving. The side that connected
+    /// leaves when nothing keeps the connection open (R17b).
+    pub fn may_close(&self, connecting: bool) -> bool {
+        self.with(|state| state.session.may_close(connecting))
     }
 
-    /// Whether this side is shutting down and nothing is in flight any more.
-    pub fn is_drained(&self) -> bool {
-        let state = self.lock();
-        state.session.is_leaving() && state.session.is_quiet()
+    /// The peer has closed its direction. Tells whether calls that it detached still run: then the driver stays until
+    /// the connection has ended.
+    pub fn input_ended(&self) -> bool {
+        self.with(|state| {
+            state.session.peer_closed(Error::new(ErrorKind::Disconnected, "the peer closed the connection"));
+            state.session.ended().is_none()
+        })
     }
 
     /// The transport has ended. Whatever waits fails as disconnected.

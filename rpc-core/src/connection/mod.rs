@@ -58,6 +58,10 @@ impl Parts for Waiting {
     type Running = Running;
     type Watcher = Arc<LocalSlot>;
 
+    fn identity(watcher: &Arc<LocalSlot>) -> usize {
+        Arc::as_ptr(watcher) as usize
+    }
+
     fn is_empty(waiter: &Waiter) -> bool {
         waiter.waker.is_none() && waiter.forwards.is_empty()
     }
@@ -220,6 +224,7 @@ impl Connection {
             Cap::Broken(error) => Handle::broken(error),
             Cap::Pending(id, path) => {
                 let (slot, handle) = LocalSlot::new(None, None);
+                slot.set_running(Running::Watching(self.clone(), id, Arc::as_ptr(&slot) as usize));
                 self.with(|state| state.session.watch(id, path, slot));
                 Handle(Repr::LocalCall(handle))
             }
@@ -233,6 +238,11 @@ impl Connection {
         if let Some(running) = refused {
             running.cancel();
         }
+    }
+
+    /// The stub that was made of a promise of the peer is gone.
+    pub(crate) fn unwatch(&self, id: i64, watcher: usize) {
+        self.with(|state| state.session.unwatch(id, watcher));
     }
 
     pub(crate) fn complete(&self, id: i64, mut reply: Reply) {
@@ -298,7 +308,10 @@ impl Connection {
 impl State {
     /// Whether there is anything for the driver to do.
     fn wants_driver(&self) -> bool {
-        self.wake_driver || self.session.has_work() || (!self.blocked && !self.session.out.is_empty())
+        self.wake_driver
+            || self.session.ended().is_some()
+            || self.session.has_work()
+            || (!self.blocked && !self.session.out.is_empty())
     }
 
     /// What has to follow what was just done, if anything has.

@@ -35,9 +35,6 @@ pub(crate) trait Target: Send + Sync {
     /// The method with this place in this interface, and the id it has there.
     fn locate(&self, interface: &'static Interface, index: usize, id: MethodId) -> Result<Found, Error>;
 
-    /// Whether the method is one that never runs inside the connection's own task.
-    fn is_spawned(&self, found: Found) -> bool;
-
     /// Runs or starts a call. A target that is busy asks where the reply goes, and lets the call wait.
     fn deliver(self: Arc<Self>, found: Found, call: Call<'_>, sink: &mut MakeSink<'_>) -> Step;
 

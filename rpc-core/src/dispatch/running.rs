@@ -10,6 +10,7 @@ use super::call::panicked;
 use super::{Call, Found, MakeSink, OwnedArgs, ReplyTo, Step, Target};
 
 use crate::interface::MethodInfo;
+use crate::local::LocalSlot;
 use crate::outcome::Reply;
 use crate::sink::{Running, Sink, Token};
 use crate::spawn::{BoxFuture, spawn};
@@ -32,7 +33,7 @@ pub(crate) fn deliver(
     call: Call<'_>,
     make_sink: &mut MakeSink<'_>,
 ) -> Delivered {
-    if target.is_spawned(found) {
+    if found.spawned {
         let args = call.into_owned();
         let sink = make_sink();
         spawn(Box::pin(async move { start(target, found, args, sink) }));
@@ -69,7 +70,7 @@ fn deliver_here(
 
 /// Delivers a call whose arguments are owned; its reply goes to its sink.
 pub(crate) fn run_owned(target: Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
-    if target.is_spawned(found) {
+    if found.spawned {
         spawn(Box::pin(async move { start(target, found, args, sink) }));
     } else {
         start(target, found, args, sink);
@@ -80,15 +81,11 @@ fn start(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink)
     if sink.is_cancelled() {
         return;
     }
-    let typed = match args {
-        OwnedArgs::Typed(_) => sink.typed_slot(),
-        OwnedArgs::Wire { .. } => None,
-    };
+    if let (OwnedArgs::Typed(_), Some(slot)) = (&args, sink.typed_slot()) {
+        return start_typed(target, found, args, sink, &slot);
+    }
     let mut reply = Reply::from_pool();
-    let to = match &typed {
-        Some(slot) => ReplyTo::Typed(slot),
-        None => ReplyTo::Encode(&mut reply),
-    };
+    let to = ReplyTo::Encode(&mut reply);
     let call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
     let mut sink = Some(sink);
     // It is asked for at most once; a second sink would go nowhere.
@@ -100,6 +97,18 @@ fn start(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink)
     };
     if let Some(sink) = sink {
         sink.send(reply);
+    }
+}
+
+/// Starts a call of this process whose result is handed over as it is.
+fn start_typed(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink, slot: &Arc<LocalSlot>) {
+    let call = Call { info: found.info, args: args.borrow(), reply: ReplyTo::Typed(slot), step: Step::Idle };
+    let mut sink = Some(sink);
+    let mut make_sink = || sink.take().unwrap_or_else(Sink::nowhere);
+    match (deliver_here(target, found, call, &mut make_sink), sink) {
+        (Delivered::Reply(reply), Some(sink)) => sink.send(reply),
+        (Delivered::Done, Some(sink)) => sink.forget(),
+        _ => {}
     }
 }
 

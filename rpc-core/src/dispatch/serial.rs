@@ -12,6 +12,7 @@ use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
 use crate::outcome::Reply;
 use crate::sink::{Running, Sink, Token};
+use crate::spawn::drop_later;
 
 pub(super) struct SerialCell<T: Send + 'static> {
     state: Mutex<State<T>>,
@@ -110,7 +111,7 @@ impl<T: Send + 'static> SerialCell<T> {
                 (call.step, Some(object))
             }
             Some(Run::SerialAsync(run)) => {
-                run(Lease { cell: Arc::clone(self), object: Some(object) }, &mut call);
+                run(Lease { cell: Some(Arc::clone(self)), object: Some(object) }, &mut call);
                 (call.step, None)
             }
             _ => {
@@ -124,8 +125,8 @@ impl<T: Send + 'static> SerialCell<T> {
 /// The loan of a target to one of its asynchronous methods, to the exclusion of all others. When it is dropped,
 /// also because the call was cancelled, the next call has its turn.
 pub struct Lease<T: Send + 'static> {
-    cell: Arc<SerialCell<T>>,
-    /// There until the loan is dropped.
+    /// Both are there until the loan is dropped.
+    cell: Option<Arc<SerialCell<T>>>,
     object: Option<Box<T>>,
 }
 
@@ -153,8 +154,11 @@ impl<T: Send + 'static> DerefMut for Lease<T> {
 
 impl<T: Send + 'static> Drop for Lease<T> {
     fn drop(&mut self) {
-        if let Some(object) = self.object.take() {
-            self.cell.go_on(object);
+        let (Some(cell), Some(object)) = (self.cell.take(), self.object.take()) else { return };
+        cell.go_on(object);
+        // Where nothing else keeps the target, it is dropped later, as ever, and not inside the method.
+        if let Some(cell) = Arc::into_inner(cell) {
+            drop_later((cell.table.interface)().name, cell);
         }
     }
 }
@@ -170,10 +174,6 @@ impl<T: Send + 'static> Target for SerialCell<T> {
 
     fn locate(&self, interface: &'static Interface, index: usize, id: MethodId) -> Result<Found, Error> {
         self.table.locate(interface, index, id)
-    }
-
-    fn is_spawned(&self, found: Found) -> bool {
-        self.table.method(found).is_some_and(|method| method.spawned)
     }
 
     fn deliver(self: Arc<Self>, found: Found, call: Call<'_>, sink: &mut MakeSink<'_>) -> Step {

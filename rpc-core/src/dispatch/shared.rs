@@ -8,6 +8,7 @@ use super::{Call, Found, MakeSink, Step, Target};
 use crate::error::{Error, ErrorKind};
 use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
+use crate::spawn::drop_later;
 
 pub(super) struct SharedCell<T: Send + 'static> {
     value: T,
@@ -21,8 +22,12 @@ impl<T: Send> SharedCell<T> {
     }
 }
 
-/// The loan of a target to one of its asynchronous methods, beside others.
-pub struct Shared<T: Send + 'static>(Arc<SharedCell<T>>);
+/// The loan of a target to one of its asynchronous methods, beside others. Where it is the last that keeps the
+/// target, the target is dropped later, as ever, and not inside the method.
+pub struct Shared<T: Send + 'static> {
+    /// There until the loan is dropped.
+    cell: Option<Arc<SharedCell<T>>>,
+}
 
 impl<T: Send> std::fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,8 +38,17 @@ impl<T: Send> std::fmt::Debug for Shared<T> {
 impl<T: Send> Deref for Shared<T> {
     type Target = T;
 
+    #[expect(clippy::expect_used, reason = "only `drop` takes the cell")]
     fn deref(&self) -> &T {
-        &self.0.value
+        &self.cell.as_ref().expect("the target is there until the loan ends").value
+    }
+}
+
+impl<T: Send + 'static> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if let Some(cell) = self.cell.take().and_then(Arc::into_inner) {
+            drop_later((cell.table.interface)().name, cell);
+        }
     }
 }
 
@@ -52,15 +66,11 @@ impl<T: Send + Sync + 'static> Target for SharedCell<T> {
         self.table.locate(interface, index, id)
     }
 
-    fn is_spawned(&self, found: Found) -> bool {
-        self.table.method(found).is_some_and(|method| method.spawned)
-    }
-
     #[inline]
     fn deliver(self: Arc<Self>, found: Found, mut call: Call<'_>, _sink: &mut MakeSink<'_>) -> Step {
         match self.table.method(found).map(|method| method.run) {
             Some(Run::Shared(run)) => run(&self.value, &mut call),
-            Some(Run::SharedAsync(run)) => run(Shared(self), &mut call),
+            Some(Run::SharedAsync(run)) => run(Shared { cell: Some(self) }, &mut call),
             _ => {
                 call.fail(Error::new(ErrorKind::Internal, "a method for a serial target in the table of another"));
                 call.step = Step::Done;

@@ -84,11 +84,18 @@ pub(crate) struct Found {
     pub(crate) index: usize,
     pub(crate) present: usize,
     pub(crate) info: &'static MethodInfo,
+    /// Whether the method is one that never runs inside the connection's own task.
+    pub(crate) spawned: bool,
 }
 
 impl<T: Send> Table<T> {
     fn levels(&'static self) -> impl Iterator<Item = (usize, &'static Self)> {
         std::iter::successors(Some(self), |table| table.parent).enumerate()
+    }
+
+    fn found(&self, level: usize, index: usize, present: usize, info: &'static MethodInfo) -> Found {
+        let spawned = self.methods.get(index).is_some_and(|method| method.spawned);
+        Found { level, index, present, info, spawned }
     }
 
     pub(crate) fn find(&'static self, id: MethodId) -> Result<Found, Error> {
@@ -98,7 +105,7 @@ impl<T: Send> Table<T> {
             match interface.find(id) {
                 Ok((index, present)) => {
                     if let Some(info) = interface.method(index) {
-                        return Ok(Found { level, index, present, info });
+                        return Ok(table.found(level, index, present, info));
                     }
                 }
                 // The most telling refusal is the one by a table that knows the name.
@@ -123,7 +130,7 @@ impl<T: Send> Table<T> {
             let interface = (table.interface)();
             if std::ptr::eq(interface, wanted) {
                 if let Some(info) = interface.method(index) {
-                    return Ok(Found { level, index, present: info.params_count(), info });
+                    return Ok(table.found(level, index, info.params_count(), info));
                 }
             }
         }

@@ -9,6 +9,7 @@ use super::slot::Subscriber;
 use crate::codec::{Capability, FilledArg};
 use crate::error::Error;
 use crate::handle::{Handle, Repr};
+use crate::sink::Running;
 
 /// A call that waits for its arguments, where its target cannot do the waiting: the promises are not calls on
 /// the target's own connection.
@@ -28,8 +29,10 @@ impl Gather {
     pub(crate) fn start(target: Handle, mut parked: Parked) {
         let promises = std::mem::take(&mut parked.encoded.promises);
         let held = promises.iter().map(|promise| promise.handle.clone()).collect();
+        let running = parked.sink.running_point();
         let state = State { missing: promises.len(), job: Some((target, parked)), held };
         let gather = Arc::new(Self { state: Mutex::new(state) });
+        running.set(Running::Gathering(Arc::downgrade(&gather)));
         for promise in promises {
             match &promise.handle.0 {
                 Repr::LocalCall(local) => {
@@ -45,6 +48,15 @@ impl Gather {
                 }
             }
         }
+    }
+
+    /// Nobody wants the call any more.
+    pub(crate) fn give_up(&self) {
+        let left = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            (state.job.take(), std::mem::take(&mut state.held))
+        };
+        drop(left);
     }
 
     /// One promise has settled.

@@ -1,7 +1,7 @@
 //! [`LocalSlot`]: the result of a call of this process that may not be here yet.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -30,7 +30,9 @@ pub(crate) struct LocalSlot {
 struct State {
     outcome: Local,
     waker: Option<Waker>,
-    subscribers: VecDeque<Subscriber>,
+    /// By ascending numbers, by which they are given up.
+    subscribers: VecDeque<(u64, Subscriber)>,
+    next_ticket: u64,
     /// Whether somebody hands the outcome to the subscribers: later ones queue behind. Nobody else encodes it.
     flushing: bool,
     running: Option<Running>,
@@ -67,6 +69,8 @@ pub(crate) struct Parked {
 pub(crate) struct LocalHandle {
     slot: Arc<LocalSlot>,
     pub(crate) path: Path,
+    /// It was the only handle, and has taken the outcome: there is nothing to give up.
+    done: bool,
 }
 
 /// What a poll found.
@@ -94,6 +98,27 @@ impl State {
     fn is_under_way(&self) -> bool {
         self.flushing || matches!(self.outcome, Local::Unsettled)
     }
+
+    /// Whether whoever subscribes has to wait.
+    fn parks(&self) -> bool {
+        matches!(self.outcome, Local::Unsettled | Local::Typed(..)) || self.flushing
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    /// Gives the call up if nobody waits for it any more: comes back how it is cancelled, and what came of it. What
+    /// waits for it as an argument has a handle of its own.
+    fn abandon(&mut self) -> Option<(Option<Running>, Local)> {
+        let waits = self.subscribers.iter().any(|(_, subscriber)| matches!(subscriber, Subscriber::Call(..)));
+        if self.handles > 0 || self.detached || waits || self.flushing {
+            return None;
+        }
+        self.cancelled = matches!(self.outcome, Local::Unsettled);
+        Some((self.running.take(), std::mem::replace(&mut self.outcome, Local::Taken)))
+    }
 }
 
 impl LocalSlot {
@@ -103,6 +128,7 @@ impl LocalSlot {
             outcome: Local::Unsettled,
             waker: None,
             subscribers: VecDeque::new(),
+            next_ticket: 0,
             flushing: false,
             running: None,
             handles: 1,
@@ -110,7 +136,7 @@ impl LocalSlot {
             detached: false,
         };
         let slot = Arc::new(Self { state: Mutex::new(state), info, target });
-        let handle = LocalHandle { slot: Arc::clone(&slot), path: Path::EMPTY };
+        let handle = LocalHandle { slot: Arc::clone(&slot), path: Path::EMPTY, done: false };
         (slot, handle)
     }
 
@@ -179,15 +205,40 @@ impl LocalSlot {
         }
     }
 
+    /// Hands the outcome to the subscribers. That may settle other slots, and so on along a chain of any length: the
+    /// first on this thread's stack serves them all, one after another.
+    fn flush(self: &Arc<Self>) {
+        struct Served;
+        impl Drop for Served {
+            fn drop(&mut self) {
+                drop(SETTLED.take());
+            }
+        }
+        let slot = Arc::clone(self);
+        let first = SETTLED.with_borrow_mut(|settled| {
+            let first = settled.is_none();
+            settled.get_or_insert_default().push_back(slot);
+            first
+        });
+        if !first {
+            return;
+        }
+        let served = Served;
+        while let Some(slot) = SETTLED.with_borrow_mut(|settled| settled.as_mut()?.pop_front()) {
+            slot.serve_all();
+        }
+        drop(served);
+    }
+
     /// Hands the outcome to the subscribers in order. New ones queue behind until there are none, and whoever asks
     /// for the outcome meanwhile is woken.
-    fn flush(self: &Arc<Self>) {
+    fn serve_all(&self) {
         let outcome = self.kept();
         let waker = loop {
             let subscriber = {
                 let mut state = self.lock();
                 match state.subscribers.pop_front() {
-                    Some(subscriber) => subscriber,
+                    Some((_, subscriber)) => subscriber,
                     None => {
                         state.flushing = false;
                         break state.waker.take();
@@ -239,6 +290,18 @@ impl LocalSlot {
         outcome
     }
 
+    /// A call that waited for this one was given up. Comes back how this one is cancelled, if only that call held it.
+    pub(crate) fn give_up(&self, ticket: u64) -> Option<Running> {
+        let (left, abandoned) = {
+            let mut state = self.lock();
+            let place = state.subscribers.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()?;
+            let left = state.subscribers.remove(place);
+            (left, state.abandon())
+        };
+        drop(left);
+        abandoned?.0
+    }
+
     pub(crate) fn set_running(&self, running: Running) {
         let refused = {
             let mut state = self.lock();
@@ -285,6 +348,9 @@ fn check_path(path: &Path) -> Result<(), Error> {
 }
 
 thread_local! {
+    /// Slots that have settled, whose subscribers a loop further up the stack will serve.
+    static SETTLED: RefCell<Option<VecDeque<Arc<LocalSlot>>>> = const { RefCell::new(None) };
+
     /// Calls that completed inside their own poll, so that a loop of them lets others run at times.
     static COMPLETED: Cell<u32> = const { Cell::new(0) };
 }
@@ -293,7 +359,7 @@ impl LocalHandle {
     /// A handle on a part of what this is a handle on.
     pub(crate) fn part(&self, path: Path) -> Self {
         self.slot.lock().handles += 1;
-        Self { slot: Arc::clone(&self.slot), path }
+        Self { slot: Arc::clone(&self.slot), path, done: false }
     }
 
     pub(crate) fn identity(&self) -> usize {
@@ -305,7 +371,7 @@ impl LocalHandle {
     }
 
     /// Asks for the outcome, running the call right here if it waits in its target's mailbox.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<LocalPolled> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LocalPolled> {
         if let Some(polled) = self.take() {
             return Poll::Ready(polled);
         }
@@ -334,7 +400,8 @@ impl LocalHandle {
         }
     }
 
-    fn put_back(&self, polled: LocalPolled) {
+    fn put_back(&mut self, polled: LocalPolled) {
+        self.done = false;
         let mut state = self.slot.lock();
         if let LocalPolled::Kept(outcome) = polled {
             state.outcome = Local::Kept(outcome);
@@ -346,7 +413,7 @@ impl LocalHandle {
     }
 
     /// The outcome, if it is here: moved out for a sole handle, else a copy.
-    fn take(&self) -> Option<LocalPolled> {
+    fn take(&mut self) -> Option<LocalPolled> {
         let mut state = self.slot.lock();
         if state.is_under_way() {
             return None;
@@ -356,6 +423,7 @@ impl LocalHandle {
             return Some(LocalPolled::Kept(Outcome::Failed(error)));
         }
         if state.handles == 1 && self.path.is_empty() {
+            self.done = true;
             return match std::mem::replace(&mut state.outcome, Local::Taken) {
                 Local::Typed(typed, _) => Some(LocalPolled::Typed(typed)),
                 Local::Kept(outcome) => Some(LocalPolled::Kept(outcome)),
@@ -372,14 +440,27 @@ impl LocalHandle {
 
     /// Makes a call on what this is a handle on, now or when it is there.
     pub(crate) fn call(&self, parked: Parked) {
-        self.subscribe(Subscriber::Call(self.path.clone(), parked));
+        let ticket = {
+            let mut state = self.slot.lock();
+            state.parks().then(|| state.ticket())
+        };
+        if let Some(ticket) = ticket {
+            // Said before it waits: afterwards it may run at any moment, and say something else.
+            parked.sink.set_running(Running::Parked(Arc::downgrade(&self.slot), ticket));
+        }
+        self.subscribe_as(ticket, Subscriber::Call(self.path.clone(), parked));
     }
 
     pub(crate) fn subscribe(&self, subscriber: Subscriber) {
+        self.subscribe_as(None, subscriber);
+    }
+
+    fn subscribe_as(&self, ticket: Option<u64>, subscriber: Subscriber) {
         let now = {
             let mut state = self.slot.lock();
-            if matches!(state.outcome, Local::Unsettled | Local::Typed(..)) || state.flushing {
-                state.subscribers.push_back(subscriber);
+            if state.parks() {
+                let ticket = ticket.unwrap_or_else(|| state.ticket());
+                state.subscribers.push_back((ticket, subscriber));
                 None
             } else {
                 Some(subscriber)
@@ -406,18 +487,16 @@ impl LocalHandle {
 
 impl Drop for LocalHandle {
     fn drop(&mut self) {
-        let (running, left) = {
+        if self.done {
+            return;
+        }
+        let abandoned = {
             let mut state = self.slot.lock();
             state.handles -= 1;
-            if state.handles > 0 || state.detached || !state.subscribers.is_empty() || state.flushing {
-                return;
-            }
-            state.cancelled = matches!(state.outcome, Local::Unsettled);
-            (state.running.take(), std::mem::replace(&mut state.outcome, Local::Taken))
+            state.abandon()
         };
-        if let Some(running) = running {
+        if let Some((Some(running), _)) = abandoned {
             running.cancel();
         }
-        drop(left);
     }
 }

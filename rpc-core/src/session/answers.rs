@@ -188,7 +188,11 @@ impl<P: Parts> Session<P> {
     /// How a running call is cancelled. Comes back if it is over, or was cancelled, already.
     pub(crate) fn set_running(&mut self, id: i64, running: P::Running) -> Option<P::Running> {
         match self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) {
-            Some(AnswerEntry { state: State::Running(slot), .. }) => slot.replace(running),
+            Some(AnswerEntry { state: State::Running(slot), .. }) => {
+                let old = slot.replace(running);
+                self.events.extend(old.map(|old| Event::Retired(Retired::Running(old))));
+                None
+            }
             _ => Some(running),
         }
     }
@@ -200,6 +204,7 @@ impl<P: Parts> Session<P> {
             self.finish_entry(key, reply);
             self.bound_unsent();
         }
+        self.end_after_last();
     }
 
     /// A call ended inside the driver's loop, without ever having counted as running.
@@ -219,6 +224,7 @@ impl<P: Parts> Session<P> {
             self.finish_entry(key, reply);
         }
         self.bound_unsent();
+        self.end_after_last();
     }
 
     fn finish_entry(&mut self, key: SlotKey, reply: &mut Reply) {
@@ -518,6 +524,19 @@ impl<P: Parts> Session<P> {
         matches!(entry, Some(AnswerEntry { state: State::Parked(_), .. }))
     }
 
+    /// A watcher is gone before the answer has settled.
+    pub(crate) fn unwatch(&mut self, id: i64, watcher: usize) {
+        let Some(entry) = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) else { return };
+        let is_it = |dependent: &Dependent<P>| {
+            matches!(dependent, Dependent::Watcher(found, _) if P::identity(found) == watcher)
+        };
+        let Some(place) = entry.dependents.iter().position(is_it) else { return };
+        if let Dependent::Watcher(watcher, _) = entry.dependents.remove(place) {
+            self.events.push(Event::Retired(Retired::Watcher(watcher)));
+        }
+        self.unpin(id);
+    }
+
     /// Turns a pin into a watcher, which hears when the answer settles.
     pub(crate) fn watch(&mut self, id: i64, path: Path, watcher: P::Watcher) {
         let Some(key) = self.answer_ids.get(id) else {
@@ -593,6 +612,16 @@ impl<P: Parts> Session<P> {
                 self.events.push(Event::Retired(Retired::Bytes(bytes)));
             }
             self.events.extend(answer.caps.into_iter().map(|cap| Event::Retired(Retired::Target(cap))));
+        }
+    }
+
+    /// Nobody waits for answers any more: what was not detached is cancelled.
+    pub(crate) fn keep_detached(&mut self) {
+        for key in self.answers.keys() {
+            if let Some(entry) = self.answers.get_mut(key) {
+                (entry.importer, entry.send) = (false, false);
+                self.drop_if_unheld(key);
+            }
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) trait Parts: Sized + 'static {
     type Running;
     /// What waits for an answer of ours.
     type Watcher;
+    /// Which one it is.
+    fn identity(watcher: &Self::Watcher) -> usize;
 }
 
 /// Where a capability lives, seen from a session: see [`Handle::place`](crate::handle::Handle::place).
@@ -103,6 +105,7 @@ pub(crate) enum Retired<P: Parts> {
     Target(Capability),
     Waiter(P::Waiter),
     Running(P::Running),
+    Watcher(P::Watcher),
     Encoded(Encoded),
     Bytes(Bytes),
 }

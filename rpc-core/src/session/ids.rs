@@ -69,6 +69,11 @@ impl<V> Slab<V> {
         Some(value)
     }
 
+    /// Whether anything was ever put in.
+    pub(crate) fn was_used(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
     pub(crate) fn drain(&mut self) -> Vec<V> {
         self.free.clear();
         std::mem::take(&mut self.entries).into_iter().filter_map(|(_, value)| value).collect()

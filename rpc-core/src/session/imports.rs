@@ -130,7 +130,7 @@ impl<P: Parts> Session<P> {
         encoded: &mut Encoded,
         schema: Option<&'static Schema>,
     ) -> Result<Called, Error> {
-        if let Some(reason) = self.ended() {
+        if let Some(reason) = self.ended().or(self.farewell.as_ref()) {
             return Err(reason.clone().did_not_run());
         }
         if self.peer_leaving && self.running == 0 {

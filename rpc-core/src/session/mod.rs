@@ -89,6 +89,8 @@ pub(crate) struct Session<P: Parts> {
     writing_answers: usize,
     greeted: bool,
     leaving: bool,
+    /// The peer has closed its direction in peace, and calls that it detached still run.
+    farewell: Option<Error>,
     /// The last call of the peer that is still served, once this side is leaving.
     last_served: i64,
 }
@@ -134,6 +136,7 @@ impl<P: Parts> Session<P> {
             writing_answers: 0,
             greeted: false,
             leaving: false,
+            farewell: None,
             last_served: i64::MAX,
         }
     }
@@ -158,24 +161,52 @@ impl<P: Parts> Session<P> {
     }
 
     /// Whether nothing keeps this connection: we hold nothing of the peer, the peer holds nothing of us but the
-    /// main object, nothing runs and nothing waits to be written (R17b).
+    /// main object, nothing runs and nothing waits to be written (R17b). One that was never used is waited for.
     pub(crate) fn is_idle(&self) -> bool {
-        self.imports.len() == 0 && self.exports.len() == 0 && self.is_quiet()
+        self.imports.len() == 0
+            && self.exports.len() == 0
+            && self.answers.len() == 0
+            && self.is_quiet()
+            && (self.imports.was_used() || self.received_calls > 0)
     }
 
-    /// Whether nothing is in flight in either direction.
+    /// Whether nothing is in flight in either direction. What the peer holds of calls that have ended is not.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.answers.len() == 0
-            && self.unanswered == 0
+        self.unanswered == 0
             && self.line.is_empty()
             && self.ready.is_empty()
             && self.running == 0
             && self.out.is_empty()
     }
 
-    /// Whether this side has asked the peer to make no more calls.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving
+    /// Whether this side may close its direction: it is leaving, and nothing is in flight. The side that connected
+    /// leaves when nothing keeps it.
+    pub(crate) fn may_close(&mut self, connecting: bool) -> bool {
+        if connecting && self.is_idle() {
+            self.leave();
+        }
+        self.leaving && self.is_quiet()
+    }
+
+    /// The peer will send nothing more, for this reason. If it has said so before, the calls that it detached run to
+    /// their end, and the session ends with the last of them; else it ends now.
+    pub(crate) fn peer_closed(&mut self, reason: Error) {
+        if !self.peer_leaving || self.ended().is_some() {
+            return self.end(reason);
+        }
+        self.end_imports(&reason);
+        self.farewell = Some(reason);
+        self.keep_detached();
+        self.end_after_last();
+    }
+
+    /// Ends the session if it only went on for detached calls, and they are over.
+    fn end_after_last(&mut self) {
+        if self.farewell.is_some() && self.running == 0 && self.ready.is_empty() {
+            if let Some(reason) = self.farewell.take() {
+                self.end(reason);
+            }
+        }
     }
 
     /// Asks the peer to make no more calls; those above the last one received are refused, did not run.

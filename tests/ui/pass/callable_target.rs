@@ -41,5 +41,11 @@ async fn caller(api: ApiStub, adder: AdderStub) -> Result<(), Box<dyn std::error
 }
 
 fn main() {
-    let _ = caller;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let api = Api.into_stub();
+        caller(api.clone(), Adder { base: 5 }.into_stub()).await.unwrap();
+        assert_eq!(api.apply(Adder { base: 5 }).await.unwrap(), 8);
+        assert_eq!(api.apply(|a: i64, b: i64| a * b).await.unwrap(), 2);
+    });
 }

@@ -62,4 +62,10 @@ pub async fn caller(machine: MachineStub, contract: ContractStub) -> Result<u8, 
     Ok(machine.second().await? + machine.third(1).await? + machine.fourth().await? + contract.second().await? + either)
 }
 
-fn main() {}
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let sum = caller(Machine.into_stub(), Eight(8).into_stub()).await.unwrap();
+        assert_eq!(sum, 2 + 1 + 4 + 8 + 1);
+    });
+}

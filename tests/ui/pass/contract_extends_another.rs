@@ -96,5 +96,12 @@ async fn caller(api: ApiStub, admin: AdminStub, root: RootStub) -> Result<(), Er
 }
 
 fn main() {
-    let _ = caller;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        caller(Api.into_stub(), Boss(0).into_stub(), Boss(0).into_stub()).await.unwrap();
+        let root: RootStub = Boss(1).into_stub();
+        assert_eq!(root.increment(2).await.unwrap(), 3);
+        root.clear().await.unwrap();
+        assert_eq!(root.increment(2).await.unwrap(), 2);
+    });
 }

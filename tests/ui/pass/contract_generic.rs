@@ -71,7 +71,11 @@ async fn caller(fixed: api::StoreStub<String, String>, free: api::AdminStub<u8>)
 }
 
 fn main() {
-    let _ = caller;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let free = Free(HashMap::from([(1, 10)]), ());
+        caller(Fixed.into_stub(), free.into_stub()).await.unwrap();
+    });
     let _: fn(Fixed) -> api::StoreStub<String, String> = Fixed::into_stub;
     let _: fn(Free<u8, ()>) -> api::AdminStub<u8> = Free::into_stub;
 }

@@ -32,5 +32,9 @@ async fn caller(index: IndexStub, query: Query) -> Result<(), Box<dyn std::error
 }
 
 fn main() {
-    let _ = caller;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        caller(Index.into_stub(), Query { text: "abc".to_owned() }).await.unwrap();
+        assert_eq!(Index.into_stub().by_text("ab", "c").await.unwrap(), 3);
+    });
 }
