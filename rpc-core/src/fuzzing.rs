@@ -164,7 +164,11 @@ pub fn session(data: &[u8]) {
                     let frame = hostile(&mut choices);
                     let sizes = side.session.sizes();
                     let handled = side.handle(&frame);
-                    assert_eq!(handled.is_err(), side.session.ended().is_some_and(is_violation), "{handled:?}, {sizes:?}");
+                    assert_eq!(
+                        handled.is_err(),
+                        side.session.ended().is_some_and(is_violation),
+                        "{handled:?}, {sizes:?}"
+                    );
                 }
             }
         }

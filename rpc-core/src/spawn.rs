@@ -1,5 +1,6 @@
 //! Where work goes that nobody polls: methods that were not ready at once, and the dropping of targets.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc::{Sender, channel};
@@ -39,12 +40,44 @@ pub(crate) fn spawn(future: BoxFuture<()>) {
 /// Drops something of a user's, not here and not now: the disposing side never waits, and a panic in a `Drop`
 /// harms nobody (rows 151 and 152).
 pub(crate) fn drop_later<T: Send + 'static>(name: &'static str, retired: T) {
-    spawn(Box::pin(async move {
-        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(retired)));
-        if dropped.is_err() {
-            tracing::error!(interface = name, "a target panicked while it was dropped");
+    let retired = Retired(name, Some(retired));
+    spawn(Box::pin(async move { drop(retired) }));
+}
+
+/// Drops what it holds in its turn. A runtime that ends drops its tasks where it is given them: one target that
+/// held the next, and so on, would else be a recursion.
+struct Retired<T: Send + 'static>(&'static str, Option<T>);
+
+thread_local! {
+    /// What was let go while something else was being dropped.
+    static WAITING: RefCell<Option<Vec<(&'static str, Box<dyn Send>)>>> = const { RefCell::new(None) };
+}
+
+impl<T: Send + 'static> Drop for Retired<T> {
+    fn drop(&mut self) {
+        let Some(retired) = self.1.take() else { return };
+        let name = self.0;
+        if let Ok(true) = WAITING.try_with(|waiting| waiting.borrow().is_some()) {
+            WAITING.with_borrow_mut(|waiting| waiting.get_or_insert_default().push((name, Box::new(retired))));
+            return;
         }
-    }));
+        // A thread that is ending has no queue any more.
+        let queue = WAITING.try_with(|waiting| waiting.replace(Some(Vec::new()))).is_ok();
+        drop_caught(name, retired);
+        while let Some((name, next)) = if queue { WAITING.with_borrow_mut(|waiting| waiting.as_mut()?.pop()) } else { None } {
+            drop_caught(name, next);
+        }
+        if queue {
+            WAITING.set(None);
+        }
+    }
+}
+
+fn drop_caught<T>(name: &'static str, retired: T) {
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(retired)));
+    if dropped.is_err() {
+        tracing::error!(interface = name, "a target panicked while it was dropped");
+    }
 }
 
 /// A thread that is started when it is first needed and runs its futures one at a time while they make progress.

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use farcall::prelude::*;
 
-use crate::kit::raw::{Call, Got, Raw, SEND, Stage, body, finish, frame, hello, id, method, number, pull, text};
+use crate::kit::raw::{
+    Call, Got, Raw, SEND, Stage, body, finish, frame, hello, id, method, number, pull, text,
+};
 use crate::kit::{Transport, behaviours};
 
 #[derive(Default)]
@@ -50,8 +52,16 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, String)> {
         ("number of 65 bits", frame(7, &[&[0xff; 9], &[2]]), CUT),
         ("number without an end", frame(7, &[&[0xff; 40]]), CUT),
         ("lying length, short", lying(5, &Call::of(add(), &[1]).frame()), CUT),
-        ("longer than was told", lying((32 << 20) + 1, &[0; 64]), "a frame says it is 33554433 bytes long; the limit `frame_bytes` is 33554432"),
-        ("longest of all", vec![0xff; 64], "a frame says it is 4294967295 bytes long; the limit `frame_bytes` is 33554432"),
+        (
+            "longer than was told",
+            lying((32 << 20) + 1, &[0; 64]),
+            "a frame says it is 33554433 bytes long; the limit `frame_bytes` is 33554432",
+        ),
+        (
+            "longest of all",
+            vec![0xff; 64],
+            "a frame says it is 4294967295 bytes long; the limit `frame_bytes` is 33554432",
+        ),
         ("left over", frame(6, &[&id(1), &[0]]), "a frame has 1 bytes after its last field"),
         ("left over", frame(7, &[&[1, 2, 3]]), "a frame has 2 bytes after its last field"),
         ("unknown kind", frame(15, &[&[1]]), "a frame is of the unknown kind 15"),
@@ -64,11 +74,31 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, String)> {
         ("unknown tag of a capability", frame(1, &[&head(8), &[1, 3, 1]]), "a field has the unknown tag 3"),
         ("unknown tag of an argument", frame(1, &[&head(16), &[1, 0, 2]]), "a field has the unknown tag 2"),
         ("own export that is none", frame(1, &[&head(8), &[1, 0, 2]]), "the id 1 cannot stand where it does"),
-        ("promise that is none", frame(1, &[&head(16), &[1, 0, 0, 1, 0]]), "the id -1 cannot stand where it does"),
-        ("too many capabilities", frame(1, &[&head(8), &number(1025)]), "a message has 1025 capabilities; the limit is 1024"),
-        ("too many arguments", frame(1, &[&head(16), &[13]]), "a message has 13 promised arguments; the limit is 12"),
-        ("more capabilities than there are", frame(1, &[&head(16), &[1, 0, 1, 1, 0]]), "its arguments have more capabilities than the call"),
-        ("path behind an export", Call::of(add(), &[1]).on(0, &[0]).frame(), "a path leads from the export 0; only results have parts"),
+        (
+            "promise that is none",
+            frame(1, &[&head(16), &[1, 0, 0, 1, 0]]),
+            "the id -1 cannot stand where it does",
+        ),
+        (
+            "too many capabilities",
+            frame(1, &[&head(8), &number(1025)]),
+            "a message has 1025 capabilities; the limit is 1024",
+        ),
+        (
+            "too many arguments",
+            frame(1, &[&head(16), &[13]]),
+            "a message has 13 promised arguments; the limit is 12",
+        ),
+        (
+            "more capabilities than there are",
+            frame(1, &[&head(16), &[1, 0, 1, 1, 0]]),
+            "its arguments have more capabilities than the call",
+        ),
+        (
+            "path behind an export",
+            Call::of(add(), &[1]).on(0, &[0]).frame(),
+            "a path leads from the export 0; only results have parts",
+        ),
         ("no text", frame(9, &[&[13, 2, 0xc3, 0x28]]), "a text is not UTF-8"),
     ];
     cases.into_iter().map(|(name, bytes, reason)| (name, bytes, reason.to_owned())).collect()
@@ -76,7 +106,9 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, String)> {
 
 /// What no peer may send instead of its greeting.
 fn bad_greetings() -> Vec<(Vec<u8>, String)> {
-    let greeting = |magic: &[u8; 4], version: [u8; 2]| frame(0, &[magic, &version, &number(1 << 20), &number(1 << 20), &text("")]);
+    let greeting = |magic: &[u8; 4], version: [u8; 2]| {
+        frame(0, &[magic, &version, &number(1 << 20), &number(1 << 20), &text("")])
+    };
     let early = "it sent another message before its greeting";
     let cases: [(Vec<u8>, &str); 9] = [
         (greeting(b"JSON", [1, 0]), "the greeting does not begin with FARC: the peer does not speak farcall"),
@@ -87,7 +119,10 @@ fn bad_greetings() -> Vec<(Vec<u8>, String)> {
         (Call::of(add(), &[1]).frame(), early),
         (pull(1), early),
         (frame(7, &[&[1]]), early),
-        (b"GET / HTTP/1.1\r\n\r\n".to_vec(), "a frame says it is 542393671 bytes long; the limit `frame_bytes` is 33554432"),
+        (
+            b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+            "a frame says it is 542393671 bytes long; the limit `frame_bytes` is 33554432",
+        ),
     ];
     cases.into_iter().map(|(bytes, reason)| (bytes, reason.to_owned())).collect()
 }

@@ -79,6 +79,14 @@ impl Worker {
         Part(Arc::clone(&self.0.finished))
     }
 
+    /// Never ends, and panics when it is given up.
+    pub async fn touchy(&self) {
+        let _running = Arc::clone(&self.0.running);
+        let _touchy = Touchy;
+        self.0.started.notify_one();
+        std::future::pending::<()>().await;
+    }
+
     pub fn add(&self, a: i64, b: i64) -> i64 {
         self.0.finished.fetch_add(1, Ordering::SeqCst);
         a + b
@@ -90,6 +98,15 @@ impl Worker {
 
     pub fn ping(&self) -> bool {
         true
+    }
+}
+
+/// Panics when it is dropped.
+struct Touchy;
+
+impl Drop for Touchy {
+    fn drop(&mut self) {
+        panic!("as the test wants it");
     }
 }
 
@@ -277,6 +294,22 @@ behaviours! {
         assert_eq!(behind.await.unwrap(), 1);
         assert_eq!(guarded.panics().await.unwrap_err().kind(), ErrorKind::Panicked);
         assert_eq!(guarded.calls().await.unwrap(), 2);
+        link.server_holds(0).await;
+    }
+
+    async fn panic_in_a_cancelled_method_harms_nobody(transport: Transport) {
+        let works = Works::default();
+        let (worker, link) = open(transport, Worker(works.clone())).await;
+        let other = worker.work();
+        for _ in 0..3 {
+            let touchy = worker.touchy();
+            until(|| works.running() == 2).await;
+            drop(touchy);
+            until(|| works.running() == 1).await;
+        }
+        works.go.add_permits(1);
+        assert_eq!(other.await.unwrap(), 7);
+        assert!(worker.ping().await.unwrap());
         link.server_holds(0).await;
     }
 

@@ -187,7 +187,9 @@ fn targets_are_called_without_any_runtime() {
         let waker = std::task::Waker::from(Arc::new(Unpark(std::thread::current())));
         let mut future = future;
         for _ in 0..10_000 {
-            if let std::task::Poll::Ready(ready) = future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+            if let std::task::Poll::Ready(ready) =
+                future.as_mut().poll(&mut std::task::Context::from_waker(&waker))
+            {
                 return ready;
             }
             std::thread::park_timeout(std::time::Duration::from_millis(1));

@@ -8,7 +8,9 @@ use farcall::{Connection, Limits};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::kit::raw::{Call, FORGET, Got, Raw, SEND, Stage, body, finish, frame, id, method, number, own, path};
+use crate::kit::raw::{
+    Call, FORGET, Got, Raw, SEND, Stage, body, finish, frame, id, method, number, own, path,
+};
 use crate::kit::{Transport, behaviours, open, until};
 
 #[derive(Clone, Debug, Serialize, Deserialize, RpcValue)]

@@ -3,10 +3,12 @@
 #![allow(clippy::needless_pass_by_value, reason = "what a target is given is its own")]
 
 mod acceptance;
+mod backpressure;
 mod bad_input;
 mod bytes_payload;
 mod callbacks;
 mod calls;
+mod cancellation;
 mod carriers;
 mod concurrency;
 mod contracts;
@@ -15,16 +17,23 @@ mod documentation;
 mod errors;
 mod failures;
 mod functions;
+mod in_process;
 mod kit;
+mod lifetimes;
 mod limits;
 mod names;
+mod ordering;
 mod pipelining;
 mod properties;
 mod raw;
+mod releases;
 mod round_trips;
 mod security;
+mod shutdown;
 mod signatures;
+mod third_party;
 mod threads;
+mod transports;
 mod values;
 mod versions;
 mod visibility;

@@ -1,9 +1,10 @@
 //! Calls on results that are not here yet.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use farcall::Pipeline;
 use farcall::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -101,6 +102,12 @@ pub struct Api {
     pub alive: Arc<()>,
 }
 
+/// A newer version of it.
+#[rpc_target]
+pub trait NewerApi {
+    fn absent(&self) -> ApiStub;
+}
+
 /// A target whose life can be watched.
 pub struct Watched {
     _alive: Arc<()>,
@@ -142,6 +149,14 @@ impl Api {
 
     pub async fn secret(&self, token: String) -> Result<Secret, Refused> {
         if token == "good" { Ok(Secret(Arc::clone(&self.revealed))) } else { Err(Refused) }
+    }
+
+    pub fn refuses(&self) -> Result<Self, Refused> {
+        Err(Refused)
+    }
+
+    pub fn panics(&self) -> Self {
+        panic!("as the test wants it")
     }
 
     pub fn name_of(&self, user: i64) -> String {
@@ -209,6 +224,29 @@ behaviours! {
         assert_eq!(error.user(), Some(Refused));
         assert_eq!(ran.load(Ordering::Relaxed), 0);
         assert!(matches!(refused.await, Err(CallError::User(Refused))));
+    }
+
+    async fn r123_failure_reaches_every_call_behind_it(transport: Transport) {
+        let main = Api::default();
+        let ran = Arc::clone(&main.revealed);
+        let (api, link) = open(transport, main).await;
+        let newer = NewerApiStub::from_handle(Pipeline::handle(&api).clone());
+        let behind = async |failed: ApiStub, origin: ErrorKind| {
+            let deep = failed.secret("good").reveal();
+            let calls = (failed.name_of(1), failed.name_of(failed.sum(1, 2)), deep);
+            for error in [calls.0.await, calls.1.await, calls.2.await].map(Result::unwrap_err) {
+                assert_eq!((error.kind(), error.origin(), error.may_have_run()), (ErrorKind::Upstream, origin, false));
+                assert_eq!(error.user(), (origin == ErrorKind::Upstream).then_some(Refused));
+            }
+        };
+        let refused = api.refuses();
+        behind(refused.clone(), ErrorKind::Upstream).await;
+        assert!(matches!(refused.await, Err(CallError::User(Refused))));
+        behind(api.panics().clone(), ErrorKind::Panicked).await;
+        behind(newer.absent().clone(), ErrorKind::UnknownMethod).await;
+        assert_eq!(ran.load(Ordering::Relaxed), 0);
+        assert_eq!(api.sum(1, 2).await.unwrap(), 3);
+        link.server_holds(0).await;
     }
 
     async fn r126_stub_of_a_promise_outlives_its_settling(transport: Transport) {

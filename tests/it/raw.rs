@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use farcall::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::raw::{Call, FORGET, Got, SEND, Stage, body, disguised, finish, frame, id, method, own, promised, pull};
+use crate::kit::raw::{
+    Call, FORGET, Got, SEND, Stage, body, disguised, finish, frame, id, method, own, promised, pull,
+};
 use crate::kit::{Transport, behaviours, until};
 
 #[derive(Default)]

@@ -7,7 +7,8 @@ use farcall::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::kit::raw::{
-    Call, FORGET, Got, SEND, Stage, body, disguised, finish, frame, id, method, own, promised, pull, release, text,
+    Call, FORGET, Got, SEND, Stage, body, disguised, finish, frame, id, method, own, promised, pull, release,
+    text,
 };
 use crate::kit::{Transport, behaviours, until};
 
@@ -285,7 +286,9 @@ fn r234_a_chain_that_is_given_up_from_its_end_spares_the_stack() {
         // Each waits for the first, and has the one before as its argument.
         let mut bytes = Vec::new();
         for n in 1..CHAIN {
-            bytes.extend(Call { flags: 0, ..Call::of(show, &[0]) }.on(1, &[]).caps(&[promised(n, &[])]).frame());
+            bytes.extend(
+                Call { flags: 0, ..Call::of(show, &[0]) }.on(1, &[]).caps(&[promised(n, &[])]).frame(),
+            );
         }
         raw.send(&bytes).await;
         until(|| raw.server.table_sizes().0 == CHAIN as usize).await;

@@ -83,6 +83,10 @@ impl Child {
     pub fn note(&self, n: i64) {
         self.0.note(n);
     }
+
+    pub fn sibling(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 /// The third party.
@@ -114,6 +118,11 @@ impl Third {
     pub async fn pipelines(&self, origin: OriginStub) -> i64 {
         let own = RpcFn::new(|n: i64| n * 100);
         origin.child().number(&own).await.unwrap() + origin.adder(5).call(1).await.unwrap()
+    }
+
+    pub async fn pipelines_deeper(&self, origin: OriginStub) -> i64 {
+        let own = RpcFn::new(|n: i64| n * 1000);
+        origin.child().sibling().sibling().sibling().number(own).await.unwrap()
     }
 
     pub async fn use_child(&self, child: ChildStub) -> i64 {
@@ -172,6 +181,7 @@ behaviours! {
         let (origin, a) = open(transport, Origin::default()).await;
         let (third, c) = open(transport, Third::default()).await;
         assert_eq!(third.pipelines(&origin).await.unwrap(), 106);
+        assert_eq!(third.pipelines_deeper(&origin).await.unwrap(), 2000);
         a.server_holds(0).await;
         c.server_holds(0).await;
     }

@@ -159,9 +159,11 @@ impl Connection {
             }
         };
         let Repr::Local(local) = &target.handle.0 else {
+            // A long one is passed on without being copied.
+            let shared = owner.filter(|_| body.len() >= SPLICE_FROM);
             self.pass_on((id, flags), &target, MethodId(method), Box::new(Encoded {
-                bytes: if owner.is_some() { Vec::new() } else { body.to_vec() },
-                splices: owner.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
+                bytes: if shared.is_some() { Vec::new() } else { body.to_vec() },
+                splices: shared.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
                 caps,
                 promises: Vec::new(),
                 filled,

@@ -172,7 +172,19 @@ impl SlotRef {
             let error = Error::new(ErrorKind::Disposed, "the promise was used up already");
             return Poll::Ready(Outcome::Failed(error));
         };
-        let waker = first.then(|| cx.waker().clone());
+        let waker = if first {
+            let waker = cx.waker().clone();
+            let left = self.connection.with(|state| match state.session.wait(key) {
+                Some(waiter) => Ok(waiter.waker.replace(waker)),
+                None => Err(waker),
+            });
+            match left {
+                Ok(_replaced) => return Poll::Pending,
+                Err(waker) => Some(waker),
+            }
+        } else {
+            None
+        };
         let (polled, left) = self.poll_once(key, cx, waker);
         drop(left);
         let polled = match polled {

@@ -39,7 +39,8 @@ impl Parts for Simple {
 }
 
 /// What every method returns: a number, a stub and perhaps another.
-pub(crate) static RESULT: LazyLock<Schema> = LazyLock::new(|| Schema::of::<(u8, RpcFn<fn()>, Option<RpcFn<fn()>>)>());
+pub(crate) static RESULT: LazyLock<Schema> =
+    LazyLock::new(|| Schema::of::<(u8, RpcFn<fn()>, Option<RpcFn<fn()>>)>());
 
 /// What the methods of a [`Side`] do, by the low two bits of their number.
 pub(crate) mod does {
@@ -110,7 +111,13 @@ impl Side {
     }
 
     /// Calls a method. The handle on the result is one of `handles`, if there is a result.
-    pub(crate) fn call(&mut self, target: SlotKey, path: &[u16], method: u64, mut args: Encoded) -> Result<SlotKey, Error> {
+    pub(crate) fn call(
+        &mut self,
+        target: SlotKey,
+        path: &[u16],
+        method: u64,
+        mut args: Encoded,
+    ) -> Result<SlotKey, Error> {
         let path = Path::from_steps(path);
         let called = self.session.call((target, &path), method, &mut args, Some(&RESULT));
         self.after();

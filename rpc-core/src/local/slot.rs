@@ -208,26 +208,25 @@ impl LocalSlot {
     /// Hands the outcome to the subscribers. That may settle other slots, and so on along a chain of any length: the
     /// first on this thread's stack serves them all, one after another.
     fn flush(self: &Arc<Self>) {
-        struct Served;
-        impl Drop for Served {
-            fn drop(&mut self) {
-                drop(SETTLED.take());
-            }
-        }
         let slot = Arc::clone(self);
-        let first = SETTLED.with_borrow_mut(|settled| {
+        let push = |settled: &RefCell<Option<VecDeque<_>>>| {
+            let mut settled = settled.borrow_mut();
             let first = settled.is_none();
             settled.get_or_insert_default().push_back(slot);
             first
-        });
-        if !first {
-            return;
+        };
+        match SETTLED.try_with(push) {
+            Ok(true) => {
+                let served = Served;
+                while let Some(slot) = SETTLED.with_borrow_mut(|settled| settled.as_mut()?.pop_front()) {
+                    slot.serve_all();
+                }
+                drop(served);
+            }
+            Ok(false) => {}
+            // A thread that is ending has no queue any more.
+            Err(_) => self.serve_all(),
         }
-        let served = Served;
-        while let Some(slot) = SETTLED.with_borrow_mut(|settled| settled.as_mut()?.pop_front()) {
-            slot.serve_all();
-        }
-        drop(served);
     }
 
     /// Hands the outcome to the subscribers in order. New ones queue behind until there are none, and whoever asks
@@ -344,6 +343,15 @@ fn check_path(path: &Path) -> Result<(), Error> {
             let text = format!("the path of the call has {steps} steps; the limit is {LOCAL_PATH_STEPS}");
             Err(Error::new(ErrorKind::Limit, text))
         }
+    }
+}
+
+/// Gives the queue up, also if something panics.
+struct Served;
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(SETTLED.take());
     }
 }
 

@@ -74,6 +74,17 @@ impl<V> Slab<V> {
         !self.entries.is_empty()
     }
 
+    /// Removes an entry and drops it where it is.
+    #[inline]
+    pub(crate) fn discard(&mut self, key: SlotKey) {
+        let Some(entry) = self.entries.get_mut(key.index as usize) else { return };
+        if entry.0 == key.generation && entry.1.is_some() {
+            entry.1 = None;
+            entry.0 = entry.0.wrapping_add(1);
+            self.free.push(key.index);
+        }
+    }
+
     pub(crate) fn drain(&mut self) -> Vec<V> {
         self.free.clear();
         std::mem::take(&mut self.entries).into_iter().filter_map(|(_, value)| value).collect()

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::CALL_COST;
 use crate::outcome::Outcome;
 use crate::schema::Schema;
-use crate::wire::{CallFrame, Mark, Path, WireCap, flag};
+use crate::wire::{CallFrame, Mark, Out, Path, WireCap, flag};
 
 /// One slot of the import table.
 pub(crate) struct Import<P: Parts> {
@@ -83,6 +83,20 @@ impl Waiting {
             referenced: false,
             detached: false,
             piped: Vec::new(),
+        }
+    }
+
+    /// Somebody waits for the answer: has it sent, and kept only if it may be referred to (R2).
+    #[inline]
+    fn want(&mut self, handles: u32, out: &mut Out) {
+        if !std::mem::replace(&mut self.polled, true) && out.holds(self.mark) {
+            self.send = true;
+            self.forget = handles == 1 && !self.referenced;
+            let set = if self.forget { flag::SEND | flag::FORGET } else { flag::SEND };
+            out.patch(self.mark, set, 0);
+        }
+        if !std::mem::replace(&mut self.send, true) {
+            out.pull(self.id);
         }
     }
 
@@ -385,19 +399,7 @@ impl<P: Parts> Session<P> {
                 Polled::Settled { outcome: Outcome::Failed(error), schema: None, removed: false }
             }
             State::Waiting(waiting) => {
-                if !waiting.polled {
-                    waiting.polled = true;
-                    if self.out.holds(waiting.mark) {
-                        waiting.send = true;
-                        waiting.forget = import.handles == 1 && !waiting.referenced;
-                        let set = if waiting.forget { flag::SEND | flag::FORGET } else { flag::SEND };
-                        self.out.patch(waiting.mark, set, 0);
-                    }
-                }
-                if !waiting.send {
-                    waiting.send = true;
-                    self.out.pull(waiting.id);
-                }
+                waiting.want(import.handles, &mut self.out);
                 Polled::Pending
             }
             State::Settled { outcome, .. } => {
@@ -414,6 +416,16 @@ impl<P: Parts> Session<P> {
                 Polled::Settled { outcome, schema, removed: false }
             }
         }
+    }
+
+    /// Asks for the outcome of a call that has not settled; gives where to leave who waits. `None`: it is something
+    /// else, and nothing was done.
+    #[inline]
+    pub(crate) fn wait(&mut self, key: SlotKey) -> Option<&mut P::Waiter> {
+        let import = self.imports.get_mut(key)?;
+        let State::Waiting(waiting) = &mut import.state else { return None };
+        waiting.want(import.handles, &mut self.out);
+        Some(&mut import.waiter)
     }
 
     /// Counts the handles that copies of capabilities are.

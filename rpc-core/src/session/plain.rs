@@ -86,7 +86,8 @@ impl<P: Parts> Session<P> {
         let (id, forget, schema) = (*id, *forget, import.schema);
         let body = std::mem::replace(&mut answer.body, Body::EMPTY);
         self.unread_bytes -= body.as_slice().len();
-        self.imports.remove(key);
+        // Nothing of anybody else is in it any more: the waiter was taken when it settled.
+        self.imports.discard(key);
         if !forget {
             self.import_calls.remove(id);
             if self.ended().is_none() {

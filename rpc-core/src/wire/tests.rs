@@ -34,7 +34,8 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
 fn table(head: &str) -> Vec<Vec<&'static str>> {
     let (_, rows) = PROTOCOL.split_once(head).unwrap();
     let rows = rows.lines().skip(1).take_while(|line| line.starts_with('|'));
-    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect()).collect()
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+        .collect()
 }
 
 fn call<'a>(flags: u8, target: i64, method: u64, body: &'a crate::codec::Encoded) -> CallFrame<'a> {
@@ -92,7 +93,11 @@ fn every_example_is_what_the_library_writes() {
         write(&mut out);
         assert_eq!(examples.remove(name), Some(flatten(&mut out)), "{name}");
     }
-    assert_eq!(examples.keys().collect::<Vec<_>>(), [&"call with metadata"], "an example that nothing writes");
+    assert_eq!(
+        examples.keys().collect::<Vec<_>>(),
+        [&"call with metadata"],
+        "an example that nothing writes"
+    );
 }
 
 #[test]
@@ -199,7 +204,11 @@ fn r228_what_stands_behind_the_last_field_is_refused() {
         frame.push(0);
         match decode(&frame, &Limits::default()) {
             Ok(Message::Call(_) | Message::Answer { .. } | Message::Hello { .. }) => {}
-            other => assert_eq!(other.unwrap_err().to_string(), "a frame has 1 bytes after its last field", "{name}"),
+            other => assert_eq!(
+                other.unwrap_err().to_string(),
+                "a frame has 1 bytes after its last field",
+                "{name}"
+            ),
         }
     }
 }
@@ -321,7 +330,11 @@ fn what_is_written_is_read_back() {
             .collect();
         let promises: Vec<_> = (0..number(2)).map(|param| (param as u8, id, path.clone())).collect();
         let filled: Vec<_> = (0..number(2))
-            .map(|param| FilledArg { param: param as u8, body: vec![3; number(6) as usize].into(), caps: vec![local()] })
+            .map(|param| FilledArg {
+                param: param as u8,
+                body: vec![3; number(6) as usize].into(),
+                caps: vec![local()],
+            })
             .collect();
         let (method, flags) = (number(64), number(2) as u8);
         let body = vec![5; number(7) as usize];
@@ -334,7 +347,10 @@ fn what_is_written_is_read_back() {
         let message = decode(&frame, &limits).unwrap();
         let Message::Call(read) = &message else { panic!("{message:?}") };
         assert_eq!((read.flags & 3, read.target.abs(), &read.path, read.method), (flags, id, &path, method));
-        assert_eq!((&read.caps, read.body, read.args.len()), (&caps, &body[..], promises.len() + filled.len()));
+        assert_eq!(
+            (&read.caps, read.body, read.args.len()),
+            (&caps, &body[..], promises.len() + filled.len())
+        );
         for (arg, (param, on, way)) in read.args.iter().zip(&promises) {
             let WireArg::Promise { param: p, id, path } = arg else { panic!("{arg:?}") };
             assert_eq!((p, id, path), (param, on, way));

@@ -102,7 +102,8 @@ impl Call {
 
     pub fn frame(&self) -> Vec<u8> {
         let with = |flag: u8, is: bool| if is { flag } else { 0 };
-        let (has_path, has_caps, has_args) = (!self.path.is_empty(), !self.caps.is_empty(), !self.args.is_empty());
+        let (has_path, has_caps, has_args) =
+            (!self.path.is_empty(), !self.caps.is_empty(), !self.args.is_empty());
         let flags = self.flags | with(4, has_path) | with(8, has_caps) | with(16, has_args);
         let part = |is: bool, bytes: Vec<u8>| if is { bytes } else { Vec::new() };
         let fields: [&[u8]; 7] = [
@@ -324,7 +325,8 @@ impl Raw {
                     return Some(message);
                 }
             }
-            let read = tokio::time::timeout(Duration::from_secs(10), self.stream.read_buf(&mut self.input)).await;
+            let read =
+                tokio::time::timeout(Duration::from_secs(10), self.stream.read_buf(&mut self.input)).await;
             // A connection that was closed with something unread in it may end with an error.
             if read.expect("the library says something or closes").unwrap_or(0) == 0 {
                 return None;

@@ -1,7 +1,7 @@
 //! Who may name what: calls by their place in the order, exports by count.
 
 use super::{Two, refusal, split};
-use crate::fuzzing::{Side, does, encoded, encode, local};
+use crate::fuzzing::{Side, does, encode, encoded, local};
 use crate::wire::{LENGTH_BYTES, Message, Path, WireCap, decode, kind};
 
 fn id_frame(kind: u8, id: i64, rest: &[u8]) -> Vec<u8> {
@@ -20,7 +20,10 @@ fn r227_ids_never_given_end_the_session() {
     let frames = [
         (call_frame(1, -1, 0, &[]), "it called the export -1, which it does not hold"),
         (call_frame(1, 1, 0, &[]), "its call 1 refers to its call 1, which comes later"),
-        (call_frame(1, 0, 0, &[WireCap::Answer(1, Path::EMPTY)]), "it referred to its call 1, which it never made"),
+        (
+            call_frame(1, 0, 0, &[WireCap::Answer(1, Path::EMPTY)]),
+            "it referred to its call 1, which it never made",
+        ),
         (call_frame(1, 0, 0, &[WireCap::Import(-1)]), "it passed the export -1, which it does not hold"),
         (id_frame(kind::RELEASE, -1, &[1]), "it released the export -1, which it does not hold"),
         (id_frame(kind::RELEASE, 0, &[1]), "it released the id 0, which is no export"),
@@ -134,7 +137,8 @@ fn a_release_that_crosses_another_introduction_does_no_harm() {
     two.near.poll(first);
     let second = two.call(does::RETURN | does::SHARED);
     let call = two.near.flush();
-    let held: Vec<_> = two.near.handles.iter().copied().filter(|key| ![two.main, second].contains(key)).collect();
+    let held: Vec<_> =
+        two.near.handles.iter().copied().filter(|key| ![two.main, second].contains(key)).collect();
     for key in held {
         two.near.drop_handle(key);
     }

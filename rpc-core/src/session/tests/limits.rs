@@ -9,7 +9,12 @@ use crate::wire::{LENGTH_BYTES, flag, kind};
 const BODY: usize = 1000;
 
 fn one_at_a_time() -> Limits {
-    Limits { running_calls: 1, window_bytes: INITIAL_WINDOW, frame_bytes: INITIAL_WINDOW / 4, ..Limits::default() }
+    Limits {
+        running_calls: 1,
+        window_bytes: INITIAL_WINDOW,
+        frame_bytes: INITIAL_WINDOW / 4,
+        ..Limits::default()
+    }
 }
 
 /// The far side runs one method that does not end, so that calls pile up in its window. Gives the frame of a call.
@@ -33,7 +38,8 @@ fn r18_a_call_over_the_window_ends_the_session_and_none_before() {
         two.far.handle(&frame).unwrap();
     }
     let waiting = first + (fit + 1) * cost;
-    let text = format!("it has {waiting} bytes of calls waiting; the limit `window_bytes` is {INITIAL_WINDOW}");
+    let text =
+        format!("it has {waiting} bytes of calls waiting; the limit `window_bytes` is {INITIAL_WINDOW}");
     assert_eq!(refusal(&mut two.far, &frame), text);
 }
 
@@ -78,7 +84,10 @@ fn r5_the_first_calls_do_not_wait_for_the_greeting() {
     }
     let early = near.flush();
     let calls = kinds(&early).iter().filter(|kind| **kind == kind::CALL).count();
-    assert!((INITIAL_WINDOW / 2..=INITIAL_WINDOW).contains(&(calls * (BODY + CALL_COST))), "{calls} went out");
+    assert!(
+        (INITIAL_WINDOW / 2..=INITIAL_WINDOW).contains(&(calls * (BODY + CALL_COST))),
+        "{calls} went out"
+    );
     far.feed(&early);
     near.feed(&far.flush());
     assert!(kinds(&near.flush()).len() > 1, "the rest follows the greeting");
@@ -202,7 +211,8 @@ fn r18_results_that_nobody_reads_fail_over_the_limit() {
 
 #[test]
 fn r240_an_answer_that_is_asked_for_later_fits_into_a_frame_as_well() {
-    let (mut near, mut far) = (Side::new(&Limits { frame_bytes: 300, ..Limits::default() }), Side::new(&Limits::default()));
+    let (mut near, mut far) =
+        (Side::new(&Limits { frame_bytes: 300, ..Limits::default() }), Side::new(&Limits::default()));
     let main = near.main();
     near.feed(&far.flush());
     far.feed(&near.flush());
@@ -222,7 +232,8 @@ fn r240_an_answer_that_is_asked_for_later_fits_into_a_frame_as_well() {
 
 #[test]
 fn the_text_of_an_error_fits_into_a_frame() {
-    let (mut near, mut far) = (Side::new(&Limits { frame_bytes: 500, ..Limits::default() }), Side::new(&Limits::default()));
+    let (mut near, mut far) =
+        (Side::new(&Limits { frame_bytes: 500, ..Limits::default() }), Side::new(&Limits::default()));
     let main = near.main();
     near.feed(&far.flush());
     far.feed(&near.flush());
