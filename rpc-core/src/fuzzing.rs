@@ -268,10 +268,10 @@ fn arguments(side: &Side, choices: &mut Choices<'_>) -> Encoded {
             _ => local(),
         });
     }
-    if choices.next() % 4 == 0 {
-        if let Some(key) = choices.one_of(&side.usable()) {
-            args.promises.push(side.promise(0, key, Path::from_steps(choices.path())));
-        }
+    if choices.below(4) == 0
+        && let Some(key) = choices.one_of(&side.usable())
+    {
+        args.promises.push(side.promise(0, key, Path::from_steps(choices.path())));
     }
     args
 }
@@ -281,7 +281,7 @@ fn own_step(side: &mut Side, choices: &mut Choices<'_>) {
     match choices.next() % 8 {
         0 | 1 => {
             if let Some(target) = choices.one_of(&side.usable()) {
-                let path = if choices.next() % 2 == 0 { &[][..] } else { choices.path() };
+                let path = if choices.below(2) == 0 { &[][..] } else { choices.path() };
                 let method = u64::from(choices.next() % 16);
                 let args = arguments(side, choices);
                 // Most calls may fail: paths lead nowhere, limits are small.
@@ -389,7 +389,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -398,6 +398,6 @@ impl Random {
 
     /// So many random bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| (self.next() >> 32) as u8).collect()
+        (0..count).map(|_| (self.number() >> 32) as u8).collect()
     }
 }

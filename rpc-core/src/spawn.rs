@@ -48,28 +48,31 @@ pub(crate) fn drop_later<T: Send + 'static>(name: &'static str, retired: T) {
 /// held the next, and so on, would else be a recursion.
 struct Retired<T: Send + 'static>(&'static str, Option<T>);
 
+/// Something to be dropped, and what it is called.
+type Named = (&'static str, Box<dyn Send>);
+
 thread_local! {
     /// What was let go while something else was being dropped.
-    static WAITING: RefCell<Option<Vec<(&'static str, Box<dyn Send>)>>> = const { RefCell::new(None) };
+    static WAITING: RefCell<Option<Vec<Named>>> = const { RefCell::new(None) };
 }
 
 impl<T: Send + 'static> Drop for Retired<T> {
     fn drop(&mut self) {
         let Some(retired) = self.1.take() else { return };
-        let name = self.0;
-        if let Ok(true) = WAITING.try_with(|waiting| waiting.borrow().is_some()) {
-            WAITING.with_borrow_mut(|waiting| waiting.get_or_insert_default().push((name, Box::new(retired))));
-            return;
-        }
         // A thread that is ending has no queue any more.
-        let queue = WAITING.try_with(|waiting| waiting.replace(Some(Vec::new()))).is_ok();
-        drop_caught(name, retired);
-        while let Some((name, next)) = if queue { WAITING.with_borrow_mut(|waiting| waiting.as_mut()?.pop()) } else { None } {
+        let Ok(nested) = WAITING.try_with(|waiting| waiting.borrow().is_some()) else {
+            return drop_caught(self.0, retired);
+        };
+        if nested {
+            let named: Named = (self.0, Box::new(retired));
+            return WAITING.with_borrow_mut(|waiting| waiting.get_or_insert_default().push(named));
+        }
+        WAITING.set(Some(Vec::new()));
+        drop_caught(self.0, retired);
+        while let Some((name, next)) = WAITING.with_borrow_mut(|waiting| waiting.as_mut()?.pop()) {
             drop_caught(name, next);
         }
-        if queue {
-            WAITING.set(None);
-        }
+        WAITING.set(None);
     }
 }
 

@@ -59,6 +59,13 @@ pub trait IntoStub<S: Stub>: Sized {
     fn into_stub(self) -> S;
 }
 
+/// A stub is one already: it can be offered, or passed on, where a target can.
+impl<S: Stub> IntoStub<S> for S {
+    fn into_stub(self) -> S {
+        self
+    }
+}
+
 /// Makes a call: what every method of a stub does. The arguments are encoded before any lock is taken; the call
 /// is on its way, in order, when this returns.
 #[inline]

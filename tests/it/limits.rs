@@ -15,7 +15,7 @@ use crate::kit::{Transport, behaviours, open, until};
 
 #[derive(Clone, Debug, Serialize, Deserialize, RpcValue)]
 pub struct Node {
-    pub next: Option<Box<Node>>,
+    pub next: Option<Box<Self>>,
 }
 
 fn nested(depth: usize) -> Node {

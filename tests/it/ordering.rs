@@ -186,7 +186,8 @@ behaviours! {
             for call in calls {
                 call.await.unwrap();
             }
-            (after.0.await.unwrap(), after.1.await.unwrap());
+            after.0.await.unwrap();
+            after.1.await.unwrap();
         }
         let expected: Vec<i64> = (0..20).flat_map(|round| (0..7).map(move |n| round * 10 + n)).collect();
         assert_eq!(log.read(), expected);

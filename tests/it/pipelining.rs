@@ -281,7 +281,7 @@ behaviours! {
         let (api, _link) = open(transport, Api::default()).await;
         let company = api.company(0);
         assert_eq!(api.ask(company.outbox()).await.unwrap(), 2);
-        assert_eq!(api.ask(&company.address().desk()).await.unwrap(), 4);
+        assert_eq!(api.ask(company.address().desk()).await.unwrap(), 4);
         assert_eq!(api.ask_node(api.root().next().next()).await.unwrap(), 2);
         assert_eq!(api.sum(company.pair()._0(), company.tell().call(2)).await.unwrap(), 27);
         let settled = company.await.unwrap();

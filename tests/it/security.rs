@@ -14,7 +14,7 @@ use crate::kit::{Transport, behaviours, until};
 
 #[derive(Clone, Serialize, Deserialize, RpcValue)]
 pub struct Node {
-    pub next: Option<Box<Node>>,
+    pub next: Option<Box<Self>>,
 }
 
 #[derive(Default)]

@@ -67,7 +67,7 @@ impl Origin {
 
     /// Whether it is given itself.
     pub async fn is_it(&self, child: ChildStub) -> i64 {
-        child.number(&self.adder(10)).await.unwrap()
+        child.number(self.adder(10)).await.unwrap()
     }
 }
 
@@ -281,7 +281,7 @@ behaviours! {
         assert_eq!(*log.lock().unwrap(), (0..6).collect::<Vec<_>>());
         // The origin gets its own object.
         assert_eq!(origin.is_it(origin.child()).await.unwrap(), 11);
-        assert_eq!(origin.is_it(&back.child().await.unwrap()).await.unwrap(), 12);
+        assert_eq!(origin.is_it(back.child().await.unwrap()).await.unwrap(), 12);
         drop(back);
         a.server_holds(0).await;
         c.server_holds(0).await;

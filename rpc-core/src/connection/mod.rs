@@ -262,7 +262,7 @@ impl Connection {
             self.with(|state| match state.session.ended() {
                 Some(reason) => Poll::Ready(reason.clone()),
                 None => {
-                    state.closed.push(waker);
+                    wait_in(&mut state.closed, waker);
                     Poll::Pending
                 }
             })
@@ -277,7 +277,7 @@ impl Connection {
             if state.session.line_is_empty() || state.session.ended().is_some() {
                 return Poll::Ready(());
             }
-            state.ready.push(waker);
+            wait_in(&mut state.ready, waker);
             Poll::Pending
         })
     }
@@ -341,6 +341,13 @@ impl State {
             wakers.append(&mut self.closed);
         }
         Some(After { events: self.session.take_events(SPARE.try_with(Cell::take).unwrap_or_default()), driver, wakers })
+    }
+}
+
+/// Adds a waker unless its task waits there already: it may ask as often as it likes.
+fn wait_in(wakers: &mut Vec<Waker>, waker: Waker) {
+    if !wakers.iter().any(|other| other.will_wake(&waker)) {
+        wakers.push(waker);
     }
 }
 

@@ -205,7 +205,11 @@ impl Call<'_> {
 
 /// Hands over what a method of this process returned: as it is, if all of it moves, else encoded, so that what stays
 /// behind on a wire stays behind here (R20).
-fn hand_over<R: RpcReturn>(slot: &Arc<LocalSlot>, result: Result<R::Value, R::User>, info: &'static MethodInfo) {
+fn hand_over<R: RpcReturn>(
+    slot: &Arc<LocalSlot>,
+    result: Result<R::Value, R::User>,
+    info: &'static MethodInfo,
+) {
     let moves = if result.is_ok() { info.result_moves } else { info.user_moves };
     if moves {
         return slot.settle_typed::<R>(result);

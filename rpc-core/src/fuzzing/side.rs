@@ -40,7 +40,7 @@ impl Parts for Simple {
 
 /// What every method returns: a number, a stub and perhaps another.
 pub(crate) static RESULT: LazyLock<Schema> =
-    LazyLock::new(|| Schema::of::<(u8, RpcFn<fn()>, Option<RpcFn<fn()>>)>());
+    LazyLock::new(Schema::of::<(u8, RpcFn<fn()>, Option<RpcFn<fn()>>)>);
 
 /// What the methods of a [`Side`] do, by the low two bits of their number.
 pub(crate) mod does {

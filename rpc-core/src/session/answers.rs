@@ -248,10 +248,10 @@ impl<P: Parts> Session<P> {
     /// Writes a reply that was just made; one that does not fit becomes a failure (row 240).
     #[inline]
     fn write_reply(&mut self, id: i64, reply: &mut Reply) {
-        if !matches!(reply.status, Status::Failed(_)) {
-            if let Err(error) = self.check_answer_room(reply.encoded.len(), reply.encoded.caps.len()) {
-                reply.status = Status::Failed(error);
-            }
+        if !matches!(reply.status, Status::Failed(_))
+            && let Err(error) = self.check_answer_room(reply.encoded.len(), reply.encoded.caps.len())
+        {
+            reply.status = Status::Failed(error);
         }
         match &reply.status {
             Status::Failed(error) => self.write_reject(id, error),
@@ -293,10 +293,10 @@ impl<P: Parts> Session<P> {
 
     /// Writes an outcome that was kept.
     fn write_outcome(&mut self, id: i64, outcome: &Outcome<Capability>) {
-        if !matches!(outcome, Outcome::Failed(_)) {
-            if let Err(error) = self.check_answer_room(outcome.len(), outcome.caps().len()) {
-                return self.write_reject(id, &error);
-            }
+        if !matches!(outcome, Outcome::Failed(_))
+            && let Err(error) = self.check_answer_room(outcome.len(), outcome.caps().len())
+        {
+            return self.write_reject(id, &error);
         }
         let caps: Vec<WireCap> = outcome.caps().iter().map(|capability| self.describe(capability)).collect();
         match outcome {

@@ -202,10 +202,11 @@ impl<P: Parts> Session<P> {
 
     /// Ends the session if it only went on for detached calls, and they are over.
     fn end_after_last(&mut self) {
-        if self.farewell.is_some() && self.running == 0 && self.ready.is_empty() {
-            if let Some(reason) = self.farewell.take() {
-                self.end(reason);
-            }
+        if self.running == 0
+            && self.ready.is_empty()
+            && let Some(reason) = self.farewell.take()
+        {
+            self.end(reason);
         }
     }
 

@@ -103,7 +103,7 @@ fn refusal(side: &mut Side, frame: &[u8]) -> String {
 fn with_seeds(count: u64, most: usize, test: fn(&[u8])) {
     for seed in 1..=count {
         let mut random = Random::new(seed);
-        let size = random.next() as usize % most;
+        let size = random.number() as usize % most;
         let bytes = random.bytes(size);
         let result = std::panic::catch_unwind(|| test(&bytes));
         assert!(result.is_ok(), "it failed with the seed {seed}");

@@ -43,11 +43,15 @@ fn call<'a>(flags: u8, target: i64, method: u64, body: &'a crate::codec::Encoded
     CallFrame { flags, target, path: &EMPTY, method, caps: &[], promises: &[], filled: &[], encoded: body }
 }
 
-/// What writes each example.
-fn writers() -> Vec<(&'static str, fn(&mut Out))> {
+/// An example, and what writes it.
+type Writer = (&'static str, fn(&mut Out));
+
+fn writers() -> Vec<Writer> {
     vec![
         ("hello", |out| out.hello(64 << 20, 32 << 20, "")),
-        ("call", |out| drop(out.call(&call(flag::SEND | flag::FORGET, 0, INCREMENT, &encoded(&[4]))))),
+        ("call", |out| {
+            out.call(&call(flag::SEND | flag::FORGET, 0, INCREMENT, &encoded(&[4])));
+        }),
         ("call on a promise", |out| {
             let path = Path::from_steps(&[1, 0]);
             let body = encoded(&[6]);
@@ -271,7 +275,7 @@ fn r241_a_path_over_the_limit_is_skipped_and_the_call_marked() {
 fn numbers_are_read_as_they_were_written() {
     let mut random = Random::new(1);
     for shift in 0..64 {
-        for value in [u64::MAX >> shift, 1 << shift, random.next() >> shift] {
+        for value in [u64::MAX >> shift, 1 << shift, random.number() >> shift] {
             let mut bytes = Vec::new();
             put_varint(&mut bytes, value);
             put_signed(&mut bytes, value as i64);
@@ -296,14 +300,14 @@ fn r228_no_bytes_make_the_decoder_panic() {
         let mut bytes = if seed % 4 == 0 {
             random.bytes((seed % 64) as usize)
         } else {
-            examples[random.next() as usize % examples.len()].clone()
+            examples[random.number() as usize % examples.len()].clone()
         };
-        for _ in 0..random.next() % 4 {
-            let at = random.next() as usize % (bytes.len() + 1);
-            match random.next() % 3 {
+        for _ in 0..random.number() % 4 {
+            let at = random.number() as usize % (bytes.len() + 1);
+            match random.number() % 3 {
                 0 => bytes.truncate(at),
-                1 => bytes.insert(at, random.next() as u8),
-                _ if at < bytes.len() => bytes[at] ^= 1 << (random.next() % 8),
+                1 => bytes.insert(at, random.number() as u8),
+                _ if at < bytes.len() => bytes[at] ^= 1 << (random.number() % 8),
                 _ => {}
             }
         }
@@ -316,7 +320,7 @@ fn r228_no_bytes_make_the_decoder_panic() {
 #[test]
 fn what_is_written_is_read_back() {
     let mut random = Random::new(7);
-    let mut number = |bits: u32| random.next() >> (64 - bits);
+    let mut number = |bits: u32| random.number() >> (64 - bits);
     for _ in 0..20_000 {
         let id = (number(40) >> number(5)) as i64 + 1;
         let path = Path::from_steps(&vec![number(16) as u16; number(6) as usize]);
