@@ -40,14 +40,17 @@ pub enum Arg<T> {
     label = "pass a `{T}`, a `Promise<{T}>`, or a reference to either",
     note = "an argument that ends in `.into()`, `.parse()?` or `.collect()` must name its type, as in `.parse::<{T}>()?`"
 )]
-pub trait IntoArg<T: RpcValue>: Sized {
+pub trait IntoArg<T>: Sized {
     /// The argument as a value of its own, which an in-process call moves.
     #[doc(hidden)]
     fn into_arg(self) -> Arg<T>;
 
     /// Writes the argument, if it can from what it refers to.
     #[doc(hidden)]
-    fn encode(self, encoder: &mut ArgEncoder<'_>) -> Result<(), Error> {
+    fn encode(self, encoder: &mut ArgEncoder<'_>) -> Result<(), Error>
+    where
+        T: RpcValue,
+    {
         encoder.arg(self.into_arg())
     }
 }

@@ -294,6 +294,15 @@ impl<E> From<Error> for CallError<E> {
     }
 }
 
+/// For methods whose own error is an [`Error`]: who called need not tell the two apart, and `?` works.
+impl From<CallError<Self>> for Error {
+    fn from(error: CallError<Self>) -> Self {
+        match error {
+            CallError::User(error) | CallError::Rpc(error) => error,
+        }
+    }
+}
+
 impl<E> CallError<E> {
     /// The method's own error, if that is what this is.
     pub fn user(&self) -> Option<&E> {

@@ -9,7 +9,9 @@ pub use core::option::Option;
 pub use core::result::Result;
 pub use serde;
 pub use std::borrow::{Borrow, ToOwned};
+pub use std::string::String;
 pub use std::sync::LazyLock;
+pub use std::vec::Vec;
 
 pub use crate::arg::{Arg, ArgList, IntoArg, ParamList};
 pub use crate::codec::{deserialize_stub, serialize_stub};
@@ -22,5 +24,5 @@ pub use crate::interface::{Interface, Sig, generic_interface};
 pub use crate::promise::{NoPipeline, Pipeline, Promise, field};
 pub use crate::schema::SchemaBuilder;
 pub use crate::stub::{IntoStub, Stub, call};
-pub use crate::stub_impls::{StubOf, debug_stub};
+pub use crate::stub_impls::{Argument, Promised, Return, StubOf, Value, debug_stub};
 pub use crate::value::{IntoValue, RpcReturn, RpcValue};

@@ -20,6 +20,7 @@ impl Adder {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -33,6 +34,7 @@ pub struct AdderStub(::farcall::__private::Handle);
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -42,10 +44,13 @@ const _: () = {
     use ::farcall::__private as __farcall;
     const __SIGS: &[__farcall::Sig] = &[
         #[cfg(feature = "debug")]
-        __farcall::Sig::method::<(), String>("dump"),
-        __farcall::Sig::method::<(i64, i64), i64>("call"),
+        __farcall::Sig::method::<(), __farcall::Return<String>>("dump"),
+        __farcall::Sig::method::<
+            (__farcall::Value<i64>, __farcall::Value<i64>),
+            __farcall::Return<i64>,
+        >("call"),
         #[cfg(unix)]
-        __farcall::Sig::method::<(), ()>("sync"),
+        __farcall::Sig::method::<(), __farcall::Return<()>>("sync"),
     ];
     static __INTERFACE: __farcall::LazyLock<__farcall::Interface> = __farcall::LazyLock::new(||
     __farcall::Interface::new("Adder", __SIGS));
@@ -61,14 +66,9 @@ const _: () = {
     impl AdderStub {
         #[cfg(feature = "debug")]
         /// Calls `dump` of the target.
-        pub fn dump(
-            &self,
-        ) -> __farcall::Promise<
-            <String as __farcall::RpcReturn>::Value,
-            <String as __farcall::RpcReturn>::Error,
-        > {
+        pub fn dump(&self) -> __farcall::Promised<String> {
             __farcall::call::<
-                String,
+                __farcall::Return<String>,
                 (),
                 _,
             >(&self.0, &__INTERFACE, __Index::dump as usize, ())
@@ -76,29 +76,21 @@ const _: () = {
         /// Calls `add` of the target.
         pub fn call(
             &self,
-            a: impl __farcall::IntoArg<i64>,
-            b: impl __farcall::IntoArg<i64>,
-        ) -> __farcall::Promise<
-            <i64 as __farcall::RpcReturn>::Value,
-            <i64 as __farcall::RpcReturn>::Error,
-        > {
+            a: impl __farcall::Argument<i64>,
+            b: impl __farcall::Argument<i64>,
+        ) -> __farcall::Promised<i64> {
             __farcall::call::<
-                i64,
-                (i64, i64),
+                __farcall::Return<i64>,
+                (__farcall::Value<i64>, __farcall::Value<i64>),
                 _,
             >(&self.0, &__INTERFACE, __Index::call as usize, (a, b))
         }
         #[cfg(unix)]
         /// Calls `sync` of the target.
         #[deprecated]
-        pub fn sync(
-            &self,
-        ) -> __farcall::Promise<
-            <() as __farcall::RpcReturn>::Value,
-            <() as __farcall::RpcReturn>::Error,
-        > {
+        pub fn sync(&self) -> __farcall::Promised<()> {
             __farcall::call::<
-                (),
+                __farcall::Return<()>,
                 (),
                 _,
             >(&self.0, &__INTERFACE, __Index::sync as usize, ())
@@ -136,14 +128,18 @@ const _: () = {
             methods: &[
                 #[cfg(feature = "debug")]
                 __farcall::Method::shared(|target, call| {
-                    call.run(|(): ()| <Adder>::dump(target))
+                    call.run::<(), __farcall::Return<String>>(|()| <Adder>::dump(target))
                 }),
                 __farcall::Method::shared(|target, call| {
-                    call.run(|(a0, a1): (i64, i64)| <Adder>::add(target, a0, a1))
+                    call
+                        .run::<
+                            (__farcall::Value<i64>, __farcall::Value<i64>),
+                            __farcall::Return<i64>,
+                        >(|(a0, a1)| <Adder>::add(target, a0, a1))
                 }),
                 #[cfg(unix)]
                 __farcall::Method::shared(|target, call| {
-                    call.run(|(): ()| <Adder>::sync(target))
+                    call.run::<(), __farcall::Return<()>>(|()| <Adder>::sync(target))
                 }),
             ],
             parent: __farcall::Option::None,
@@ -161,14 +157,12 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<AdderStub> for Adder {
         fn into_arg(self) -> __farcall::Arg<AdderStub> {
             __farcall::Arg::Value(__farcall::StubOf::serve(self))
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::Option<AdderStub>> for Adder {
         fn into_arg(self) -> __farcall::Arg<__farcall::Option<AdderStub>> {
             __farcall::Arg::Value(
@@ -184,7 +178,6 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::RpcFn<fn(i64, i64) -> i64>> for AdderStub {
         fn into_arg(self) -> __farcall::Arg<__farcall::RpcFn<fn(i64, i64) -> i64>> {
             __farcall::Arg::Value(
@@ -193,7 +186,6 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::RpcFn<fn(i64, i64) -> i64>> for &AdderStub {
         fn into_arg(self) -> __farcall::Arg<__farcall::RpcFn<fn(i64, i64) -> i64>> {
             __farcall::Arg::Value(
@@ -204,7 +196,6 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::RpcFn<fn(i64, i64) -> i64>> for Adder {
         fn into_arg(self) -> __farcall::Arg<__farcall::RpcFn<fn(i64, i64) -> i64>> {
             __farcall::Arg::Value(
@@ -216,17 +207,4 @@ const _: () = {
             )
         }
     }
-    const _: () = {
-        fn argument<__V: __farcall::RpcValue>() {}
-        fn result<__R: __farcall::RpcReturn>() {}
-        fn target<__T: __farcall::Send + __farcall::Sync + 'static>() {}
-        fn check() {
-            target::<Adder>();
-            #[cfg(feature = "debug")] result::<String>();
-            argument::<i64>();
-            argument::<i64>();
-            result::<i64>();
-            #[cfg(unix)] result::<()>();
-        }
-    };
 };

@@ -24,6 +24,7 @@ pub trait Counter: Debug + __FarcallCounter + ::farcall::__private::Send + 'stat
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -40,6 +41,7 @@ pub trait __FarcallCounter {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -58,6 +60,7 @@ impl<__T: ?::farcall::__private::Sized> __FarcallCounter for __T {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -71,6 +74,7 @@ pub struct CounterStub(::farcall::__private::Handle);
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -79,9 +83,12 @@ pub struct CounterStub(::farcall::__private::Handle);
 const _: () = {
     use ::farcall::__private as __farcall;
     const __SIGS: &[__farcall::Sig] = &[
-        __farcall::Sig::method::<(i64,), i64>("increment"),
-        __farcall::Sig::property::<i64>("value"),
-        __farcall::Sig::method::<(), ()>("reset"),
+        __farcall::Sig::method::<
+            (__farcall::Value<i64>,),
+            __farcall::Return<i64>,
+        >("increment"),
+        __farcall::Sig::property::<__farcall::Return<i64>>("value"),
+        __farcall::Sig::method::<(), __farcall::Return<()>>("reset"),
     ];
     static __INTERFACE: __farcall::LazyLock<__farcall::Interface> = __farcall::LazyLock::new(||
     __farcall::Interface::new("Counter", __SIGS));
@@ -90,30 +97,25 @@ const _: () = {
         /// Calls `increment` of the target.
         pub fn increment(
             &self,
-            amount: impl __farcall::IntoArg<i64>,
-        ) -> __farcall::Promise<
-            <i64 as __farcall::RpcReturn>::Value,
-            <i64 as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<i64, (i64,), _>(&self.0, &__INTERFACE, 0, (amount,))
+            amount: impl __farcall::Argument<i64>,
+        ) -> __farcall::Promised<i64> {
+            __farcall::call::<
+                __farcall::Return<i64>,
+                (__farcall::Value<i64>,),
+                _,
+            >(&self.0, &__INTERFACE, 0, (amount,))
         }
         /// The value.
-        pub fn value(
-            &self,
-        ) -> __farcall::Promise<
-            <i64 as __farcall::RpcReturn>::Value,
-            <i64 as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<i64, (), _>(&self.0, &__INTERFACE, 1, ())
+        pub fn value(&self) -> __farcall::Promised<i64> {
+            __farcall::call::<
+                __farcall::Return<i64>,
+                (),
+                _,
+            >(&self.0, &__INTERFACE, 1, ())
         }
         /// Calls `reset` of the target.
-        pub fn reset(
-            &self,
-        ) -> __farcall::Promise<
-            <() as __farcall::RpcReturn>::Value,
-            <() as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<(), (), _>(&self.0, &__INTERFACE, 2, ())
+        pub fn reset(&self) -> __farcall::Promised<()> {
+            __farcall::call::<__farcall::Return<()>, (), _>(&self.0, &__INTERFACE, 2, ())
         }
     }
     #[automatically_derived]
@@ -148,16 +150,26 @@ const _: () = {
             methods: &[
                 __farcall::Method::serial_async(|mut target, call| {
                     call
-                        .start(move |(a0,): (i64,)| async move {
+                        .start::<
+                            (__farcall::Value<i64>,),
+                            _,
+                        >(move |(a0,)| async move {
                             <__T as Counter>::increment(&mut target, a0).await
                         })
                 }),
                 __farcall::Method::serial(|target, call| {
-                    call.run(|(): ()| <__T as Counter>::value(target))
+                    call
+                        .run::<
+                            (),
+                            __farcall::Return<i64>,
+                        >(|()| <__T as Counter>::value(target))
                 }),
                 __farcall::Method::serial_async(|mut target, call| {
                     call
-                        .start(move |(): ()| async move {
+                        .start::<
+                            (),
+                            _,
+                        >(move |()| async move {
                             <__T as Counter>::reset(&mut target).await
                         })
                 }),
@@ -170,15 +182,4 @@ const _: () = {
             )
         }
     }
-    const _: () = {
-        fn argument<__V: __farcall::RpcValue>() {}
-        fn result<__R: __farcall::RpcReturn>() {}
-        fn target<__T: __farcall::Send + 'static>() {}
-        fn check() {
-            argument::<i64>();
-            result::<i64>();
-            result::<i64>();
-            result::<()>();
-        }
-    };
 };

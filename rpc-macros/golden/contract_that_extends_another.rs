@@ -18,6 +18,7 @@ pub(crate) trait Admin<
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -34,6 +35,7 @@ pub(crate) trait __FarcallAdmin {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -57,6 +59,7 @@ pub(crate) enum __AdminMark {}
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -74,6 +77,7 @@ pub(crate) struct AdminStub<K>(
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -82,24 +86,27 @@ pub(crate) struct AdminStub<K>(
 const _: () = {
     use ::farcall::__private as __farcall;
     #[automatically_derived]
-    impl<K: RpcValue> AdminStub<K> {
+    impl<K: RpcValue> AdminStub<K>
+    where
+        K: 'static,
+    {
         /// Calls `compact` of the target.
         pub fn compact(
             &self,
-            keys: impl __farcall::IntoArg<Vec<K>>,
-        ) -> __farcall::Promise<
-            <Result<(), Refused> as __farcall::RpcReturn>::Value,
-            <Result<(), Refused> as __farcall::RpcReturn>::Error,
-        > {
+            keys: impl __farcall::Argument<Vec<K>>,
+        ) -> __farcall::Promised<Result<(), Refused>> {
             __farcall::call::<
-                Result<(), Refused>,
-                (Vec<K>,),
+                __farcall::Return<Result<(), Refused>>,
+                (__farcall::Value<Vec<K>>,),
                 _,
             >(__farcall::Pipeline::handle(&self.0), self.1, 0, (keys,))
         }
     }
     #[automatically_derived]
-    impl<K: RpcValue> __farcall::Pipeline for AdminStub<K> {
+    impl<K: RpcValue> __farcall::Pipeline for AdminStub<K>
+    where
+        K: 'static,
+    {
         fn from_handle(handle: __farcall::Handle) -> Self {
             Self(
                 __farcall::Pipeline::from_handle(handle),
@@ -115,13 +122,19 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<K: RpcValue> __farcall::Clone for AdminStub<K> {
+    impl<K: RpcValue> __farcall::Clone for AdminStub<K>
+    where
+        K: 'static,
+    {
         fn clone(&self) -> Self {
             Self(__farcall::Clone::clone(&self.0), self.1, __farcall::PhantomData)
         }
     }
     #[automatically_derived]
-    impl<K: RpcValue> __farcall::Stub for AdminStub<K> {
+    impl<K: RpcValue> __farcall::Stub for AdminStub<K>
+    where
+        K: 'static,
+    {
         fn interface() -> &'static __farcall::Interface {
             __farcall::generic_interface::<
                 Self,
@@ -130,23 +143,31 @@ const _: () = {
                 const {
                     &[
                         __farcall::Sig::method::<
-                            (Vec<K>,),
-                            Result<(), Refused>,
+                            (__farcall::Value<Vec<K>>,),
+                            __farcall::Return<Result<(), Refused>>,
                         >("compact"),
                     ]
                 },
             )
         }
     }
-    __farcall::impl_stub!("AdminStub", [K : RpcValue] AdminStub < K > []);
+    __farcall::impl_stub!(
+        "AdminStub", [K : RpcValue] AdminStub < K > [where K : 'static]
+    );
     #[automatically_derived]
-    impl<K: RpcValue, __T: Admin<K>> __farcall::StubOf<__T> for AdminStub<K> {
+    impl<K: RpcValue, __T: Admin<K>> __farcall::StubOf<__T> for AdminStub<K>
+    where
+        K: 'static,
+    {
         const TABLE: &'static __farcall::Table<__T> = &__farcall::Table {
             interface: <Self as __farcall::Stub>::interface,
             methods: &[
                 __farcall::Method::shared_async(|target, call| {
                     call
-                        .start(move |(a0,): (Vec<K>,)| async move {
+                        .start::<
+                            (__farcall::Value<Vec<K>>,),
+                            _,
+                        >(move |(a0,)| async move {
                             <__T as Admin<K>>::compact(&target, a0).await
                         })
                 }),
@@ -162,35 +183,32 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<K: RpcValue> __farcall::Deref for AdminStub<K> {
+    impl<K: RpcValue> __farcall::Deref for AdminStub<K>
+    where
+        K: 'static,
+    {
         type Target = __AdminExtends<K, __AdminMark>;
         fn deref(&self) -> &Self::Target {
             &self.0
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
-    impl<K: RpcValue> __farcall::IntoArg<__AdminExtends<K, __AdminMark>>
-    for AdminStub<K> {
+    impl<K: RpcValue> __farcall::IntoArg<__AdminExtends<K, __AdminMark>> for AdminStub<K>
+    where
+        K: 'static,
+    {
         fn into_arg(self) -> __farcall::Arg<__AdminExtends<K, __AdminMark>> {
             __farcall::Arg::Value(self.0)
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl<K: RpcValue> __farcall::IntoArg<__AdminExtends<K, __AdminMark>>
-    for &AdminStub<K> {
+    for &AdminStub<K>
+    where
+        K: 'static,
+    {
         fn into_arg(self) -> __farcall::Arg<__AdminExtends<K, __AdminMark>> {
             __farcall::Arg::Value(__farcall::Clone::clone(&self.0))
         }
     }
-    const _: () = {
-        fn argument<__V: __farcall::RpcValue>() {}
-        fn result<__R: __farcall::RpcReturn>() {}
-        fn target<__T: __farcall::Send + __farcall::Sync + 'static>() {}
-        fn check<K: RpcValue>() {
-            argument::<Vec<K>>();
-            result::<Result<(), Refused>>();
-        }
-    };
 };

@@ -8,6 +8,7 @@
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -26,6 +27,7 @@ where
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -41,11 +43,11 @@ const _: () = {
     {
         /// The field `items` of the promised value.
         pub fn items(&self) -> __farcall::Promise<Vec<T>> {
-            __farcall::field(&self.0, 0)
+            __farcall::field::<__farcall::Value<Vec<T>>>(&self.0, 0)
         }
         /// The field `next` of the promised value.
         pub fn next(&self) -> __farcall::Promise<Option<Box<Page<T>>>> {
-            __farcall::field(&self.0, 1)
+            __farcall::field::<__farcall::Value<Option<Box<Page<T>>>>>(&self.0, 1)
         }
     }
     #[automatically_derived]
@@ -76,8 +78,8 @@ const _: () = {
                 .record::<
                     Self,
                 >(|s| {
-                    s.field::<Vec<T>>("items");
-                    s.field::<Option<Box<Page<T>>>>("next");
+                    s.field::<__farcall::Value<Vec<T>>>("items");
+                    s.field::<__farcall::Value<Option<Box<Page<T>>>>>("next");
                 });
         }
     }
@@ -92,15 +94,4 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check<T>()
-        where
-            T: Clone,
-            T: ::farcall::__private::RpcValue,
-        {
-            field::<Vec<T>>();
-            field::<Option<Box<Page<T>>>>();
-        }
-    };
 };

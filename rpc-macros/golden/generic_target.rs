@@ -17,6 +17,7 @@ where
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -34,6 +35,7 @@ pub struct RingStub<T, const N: usize>(
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -45,31 +47,33 @@ const _: () = {
     impl<T: RpcValue + Clone, const N: usize> RingStub<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         /// Calls `push` of the target.
         pub fn push(
             &self,
-            item: impl __farcall::IntoArg<T>,
-        ) -> __farcall::Promise<
-            <() as __farcall::RpcReturn>::Value,
-            <() as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<(), (T,), _>(&self.0, self.1, 0, (item,))
+            item: impl __farcall::Argument<T>,
+        ) -> __farcall::Promised<()> {
+            __farcall::call::<
+                __farcall::Return<()>,
+                (__farcall::Value<T>,),
+                _,
+            >(&self.0, self.1, 0, (item,))
         }
         /// Calls `last` of the target.
-        pub fn last(
-            &self,
-        ) -> __farcall::Promise<
-            <Option<T> as __farcall::RpcReturn>::Value,
-            <Option<T> as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<Option<T>, (), _>(&self.0, self.1, 1, ())
+        pub fn last(&self) -> __farcall::Promised<Option<T>> {
+            __farcall::call::<
+                __farcall::Return<Option<T>>,
+                (),
+                _,
+            >(&self.0, self.1, 1, ())
         }
     }
     #[automatically_derived]
     impl<T: RpcValue + Clone, const N: usize> __farcall::Pipeline for RingStub<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         fn from_handle(handle: __farcall::Handle) -> Self {
             Self(handle, <Self as __farcall::Stub>::interface(), __farcall::PhantomData)
@@ -85,6 +89,7 @@ const _: () = {
     impl<T: RpcValue + Clone, const N: usize> __farcall::Clone for RingStub<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         fn clone(&self) -> Self {
             Self(__farcall::Clone::clone(&self.0), self.1, __farcall::PhantomData)
@@ -94,6 +99,7 @@ const _: () = {
     impl<T: RpcValue + Clone, const N: usize> __farcall::Stub for RingStub<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         fn interface() -> &'static __farcall::Interface {
             __farcall::generic_interface::<
@@ -102,8 +108,14 @@ const _: () = {
                 "Ring",
                 const {
                     &[
-                        __farcall::Sig::method::<(T,), ()>("push"),
-                        __farcall::Sig::method::<(), Option<T>>("last"),
+                        __farcall::Sig::method::<
+                            (__farcall::Value<T>,),
+                            __farcall::Return<()>,
+                        >("push"),
+                        __farcall::Sig::method::<
+                            (),
+                            __farcall::Return<Option<T>>,
+                        >("last"),
                     ]
                 },
             )
@@ -111,25 +123,31 @@ const _: () = {
     }
     __farcall::impl_stub!(
         "RingStub", [T : RpcValue + Clone, const N : usize] RingStub < T, N > [where T :
-        Sync]
+        Sync, T : 'static]
     );
     #[automatically_derived]
     impl<T: RpcValue + Clone, const N: usize> __farcall::StubOf<Ring<T, N>>
     for RingStub<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         const TABLE: &'static __farcall::Table<Ring<T, N>> = &__farcall::Table {
             interface: <Self as __farcall::Stub>::interface,
             methods: &[
                 __farcall::Method::serial(|target, call| {
-                    call.run(|(a0,): (T,)| <Ring<T, N>>::push(target, a0))
+                    call
+                        .run::<
+                            (__farcall::Value<T>,),
+                            __farcall::Return<()>,
+                        >(|(a0,)| <Ring<T, N>>::push(target, a0))
                 }),
                 __farcall::Method::serial_async(|mut target, call| {
                     call
-                        .start(move |(): ()| async move {
-                            <Ring<T, N>>::last(&mut target).await
-                        })
+                        .start::<
+                            (),
+                            _,
+                        >(move |()| async move { <Ring<T, N>>::last(&mut target).await })
                 }),
             ],
             parent: __farcall::Option::None,
@@ -145,30 +163,31 @@ const _: () = {
     for Ring<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         fn into_stub(self) -> RingStub<T, N> {
             __farcall::StubOf::serve(self)
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl<T: RpcValue + Clone, const N: usize> __farcall::IntoArg<RingStub<T, N>>
     for Ring<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         fn into_arg(self) -> __farcall::Arg<RingStub<T, N>> {
             __farcall::Arg::Value(__farcall::StubOf::serve(self))
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl<
         T: RpcValue + Clone,
         const N: usize,
     > __farcall::IntoArg<__farcall::Option<RingStub<T, N>>> for Ring<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         fn into_arg(self) -> __farcall::Arg<__farcall::Option<RingStub<T, N>>> {
             __farcall::Arg::Value(
@@ -180,24 +199,11 @@ const _: () = {
     impl<T: RpcValue + Clone, const N: usize> __farcall::IntoValue for Ring<T, N>
     where
         T: Sync,
+        T: 'static,
     {
         type Value = RingStub<T, N>;
         fn into_value(self) -> RingStub<T, N> {
             __farcall::StubOf::serve(self)
         }
     }
-    const _: () = {
-        fn argument<__V: __farcall::RpcValue>() {}
-        fn result<__R: __farcall::RpcReturn>() {}
-        fn target<__T: __farcall::Send + 'static>() {}
-        fn check<T: RpcValue + Clone, const N: usize>()
-        where
-            T: Sync,
-        {
-            target::<Ring<T, N>>();
-            argument::<T>();
-            result::<()>();
-            result::<Option<T>>();
-        }
-    };
 };

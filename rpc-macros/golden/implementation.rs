@@ -10,6 +10,7 @@ impl<K: RpcValue + Ord, B: Backend> papi::Store<K> for Mirror<K, B> {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -27,7 +28,6 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl<K: RpcValue + Ord, B: Backend> __farcall::IntoArg<__Stub<K, Mirror<K, B>>>
     for Mirror<K, B> {
         fn into_arg(self) -> __farcall::Arg<__Stub<K, Mirror<K, B>>> {
@@ -35,7 +35,6 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl<
         K: RpcValue + Ord,
         B: Backend,

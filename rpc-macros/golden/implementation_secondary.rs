@@ -10,6 +10,7 @@ impl C for Mine {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -26,14 +27,12 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__Stub<Mine>> for Mine {
         fn into_arg(self) -> __farcall::Arg<__Stub<Mine>> {
             __farcall::Arg::Value(__farcall::StubOf::serve(self))
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::Option<__Stub<Mine>>> for Mine {
         fn into_arg(self) -> __farcall::Arg<__farcall::Option<__Stub<Mine>>> {
             __farcall::Arg::Value(

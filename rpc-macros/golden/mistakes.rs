@@ -20,6 +20,7 @@ impl Bad {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -33,6 +34,7 @@ pub struct BadStub(::farcall::__private::Handle);
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -40,7 +42,12 @@ pub struct BadStub(::farcall::__private::Handle);
 )]
 const _: () = {
     use ::farcall::__private as __farcall;
-    const __SIGS: &[__farcall::Sig] = &[__farcall::Sig::method::<(i64,), i64>("fine")];
+    const __SIGS: &[__farcall::Sig] = &[
+        __farcall::Sig::method::<
+            (__farcall::Value<i64>,),
+            __farcall::Return<i64>,
+        >("fine"),
+    ];
     static __INTERFACE: __farcall::LazyLock<__farcall::Interface> = __farcall::LazyLock::new(||
     __farcall::Interface::new("Bad", __SIGS));
     #[automatically_derived]
@@ -48,12 +55,13 @@ const _: () = {
         /// Calls `fine` of the target.
         pub fn fine(
             &self,
-            amount: impl __farcall::IntoArg<i64>,
-        ) -> __farcall::Promise<
-            <i64 as __farcall::RpcReturn>::Value,
-            <i64 as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<i64, (i64,), _>(&self.0, &__INTERFACE, 0, (amount,))
+            amount: impl __farcall::Argument<i64>,
+        ) -> __farcall::Promised<i64> {
+            __farcall::call::<
+                __farcall::Return<i64>,
+                (__farcall::Value<i64>,),
+                _,
+            >(&self.0, &__INTERFACE, 0, (amount,))
         }
         /// There is a mistake in the signature of this method.
         pub fn new<__R: __farcall::RpcValue>(&self) -> __farcall::Promise<__R> {
@@ -102,7 +110,11 @@ const _: () = {
             interface: <Self as __farcall::Stub>::interface,
             methods: &[
                 __farcall::Method::shared(|target, call| {
-                    call.run(|(a0,): (i64,)| <Bad>::fine(target, a0))
+                    call
+                        .run::<
+                            (__farcall::Value<i64>,),
+                            __farcall::Return<i64>,
+                        >(|(a0,)| <Bad>::fine(target, a0))
                 }),
             ],
             parent: __farcall::Option::None,
@@ -120,14 +132,12 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<BadStub> for Bad {
         fn into_arg(self) -> __farcall::Arg<BadStub> {
             __farcall::Arg::Value(__farcall::StubOf::serve(self))
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::Option<BadStub>> for Bad {
         fn into_arg(self) -> __farcall::Arg<__farcall::Option<BadStub>> {
             __farcall::Arg::Value(
@@ -142,16 +152,6 @@ const _: () = {
             __farcall::StubOf::serve(self)
         }
     }
-    const _: () = {
-        fn argument<__V: __farcall::RpcValue>() {}
-        fn result<__R: __farcall::RpcReturn>() {}
-        fn target<__T: __farcall::Send + __farcall::Sync + 'static>() {}
-        fn check() {
-            target::<Bad>();
-            argument::<i64>();
-            result::<i64>();
-        }
-    };
 };
 ::core::compile_error! {
     "there is no option `stubb` here; the options are: crate, stub, contract, extends, secondary"
@@ -166,5 +166,5 @@ const _: () = {
     "a result travels to the caller, so it cannot borrow from the target: return it owned, as `String`"
 }
 ::core::compile_error! {
-    "`into` would not be reached: every promise and stub has a `into` of std or farcall, which takes it by value and so comes first; choose another name, and keep this one on the wire with #[rpc(rename = \"into\")]"
+    "the name `into` would not be reached: std or farcall gives every promise or stub a method of that name, which takes it by value and so comes first; choose another one, and keep this on the wire with #[rpc(rename = \"into\")]"
 }

@@ -5,6 +5,7 @@
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -14,9 +15,9 @@ const _: () = {
     use ::farcall::__private as __farcall;
     #[automatically_derived]
     impl __farcall::RpcValue for Id {
-        type Pipeline = <u64 as __farcall::RpcValue>::Pipeline;
+        type Pipeline = <__farcall::Value<u64> as __farcall::RpcValue>::Pipeline;
         fn describe(schema: &mut __farcall::SchemaBuilder) {
-            schema.newtype::<u64>();
+            schema.newtype::<__farcall::Value<u64>>();
         }
     }
     #[automatically_derived]
@@ -26,12 +27,6 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check() {
-            field::<u64>();
-        }
-    };
 };
 #[allow(
     dead_code,
@@ -40,6 +35,7 @@ const _: () = {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -51,7 +47,7 @@ const _: () = {
     impl __farcall::RpcValue for Hidden {
         type Pipeline = __farcall::NoPipeline;
         fn describe(schema: &mut __farcall::SchemaBuilder) {
-            schema.newtype::<u64>();
+            schema.newtype::<__farcall::Value<u64>>();
         }
     }
     #[automatically_derived]
@@ -61,12 +57,6 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check() {
-            field::<u64>();
-        }
-    };
 };
 /// What can be reached through a promise of a [`Point`]: its public fields.
 ///
@@ -78,6 +68,7 @@ const _: () = {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -91,6 +82,7 @@ pub struct PointPipeline(::farcall::__private::Handle);
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -102,11 +94,11 @@ const _: () = {
     impl PointPipeline {
         /// The field `0` of the promised value.
         pub fn _0(&self) -> __farcall::Promise<f64> {
-            __farcall::field(&self.0, 0)
+            __farcall::field::<__farcall::Value<f64>>(&self.0, 0)
         }
         /// The field `1` of the promised value.
         pub fn _1(&self) -> __farcall::Promise<f64> {
-            __farcall::field(&self.0, 1)
+            __farcall::field::<__farcall::Value<f64>>(&self.0, 1)
         }
     }
     #[automatically_derived]
@@ -129,9 +121,9 @@ const _: () = {
                 .tuple_record::<
                     Self,
                 >(|s| {
-                    s.element::<f64>();
-                    s.element::<f64>();
-                    s.element::<u8>();
+                    s.element::<__farcall::Value<f64>>();
+                    s.element::<__farcall::Value<f64>>();
+                    s.element::<__farcall::Value<u8>>();
                 });
         }
     }
@@ -142,14 +134,6 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check() {
-            field::<f64>();
-            field::<f64>();
-            field::<u8>();
-        }
-    };
 };
 #[allow(
     dead_code,
@@ -158,6 +142,7 @@ const _: () = {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -179,10 +164,6 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check() {}
-    };
 };
 #[allow(
     dead_code,
@@ -191,6 +172,7 @@ const _: () = {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -207,18 +189,18 @@ const _: () = {
                     Self,
                 >(|s| {
                     s.unit_variant("Point");
-                    s.newtype_variant::<f64>("Circle");
+                    s.newtype_variant::<__farcall::Value<f64>>("Circle");
                     s.tuple_variant(
                         "Line",
                         |s| {
-                            s.element::<f64>();
-                            s.element::<f64>();
+                            s.element::<__farcall::Value<f64>>();
+                            s.element::<__farcall::Value<f64>>();
                         },
                     );
                     s.record_variant(
                         "rect",
                         |s| {
-                            s.field::<f64>("width");
+                            s.field::<__farcall::Value<f64>>("width");
                         },
                     );
                 });
@@ -232,15 +214,6 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check() {
-            field::<f64>();
-            field::<f64>();
-            field::<f64>();
-            field::<f64>();
-        }
-    };
 };
 #[allow(
     dead_code,
@@ -249,6 +222,7 @@ const _: () = {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -258,9 +232,9 @@ const _: () = {
     use rpc::__private as __farcall;
     #[automatically_derived]
     impl __farcall::RpcValue for Email {
-        type Pipeline = <String as __farcall::RpcValue>::Pipeline;
+        type Pipeline = <__farcall::Value<String> as __farcall::RpcValue>::Pipeline;
         fn describe(schema: &mut __farcall::SchemaBuilder) {
-            <String as __farcall::RpcValue>::describe(schema);
+            <__farcall::Value<String> as __farcall::RpcValue>::describe(schema);
         }
     }
     #[automatically_derived]
@@ -270,12 +244,6 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check() {
-            field::<String>();
-        }
-    };
 };
 #[allow(
     dead_code,
@@ -284,6 +252,7 @@ const _: () = {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -299,8 +268,8 @@ const _: () = {
                 .record::<
                     Self,
                 >(|s| {
-                    s.field::<String>("bytes");
-                    s.field::<PhantomData<K>>("kind");
+                    s.field::<__farcall::Value<String>>("bytes");
+                    s.field::<__farcall::Value<PhantomData<K>>>("kind");
                 });
         }
     }
@@ -311,11 +280,4 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check<K>() {
-            field::<String>();
-            field::<PhantomData<K>>();
-        }
-    };
 };

@@ -8,6 +8,7 @@
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -21,6 +22,7 @@ pub struct CompanyPipeline(::farcall::__private::Handle);
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -32,19 +34,19 @@ const _: () = {
     impl CompanyPipeline {
         /// Its name.
         pub fn name(&self) -> __farcall::Promise<String> {
-            __farcall::field(&self.0, 0)
+            __farcall::field::<__farcall::Value<String>>(&self.0, 0)
         }
         /// The field `type` of the promised value.
         pub fn r#type(&self) -> __farcall::Promise<Kind> {
-            __farcall::field(&self.0, 2)
+            __farcall::field::<__farcall::Value<Kind>>(&self.0, 2)
         }
         /// The field `box` of the promised value.
         pub fn mailbox(&self) -> __farcall::Promise<Option<MailboxStub>> {
-            __farcall::field(&self.0, 3)
+            __farcall::field::<__farcall::Value<Option<MailboxStub>>>(&self.0, 3)
         }
         /// The field `parent` of the promised value.
         pub fn parent(&self) -> __farcall::Promise<Option<Box<Company>>> {
-            __farcall::field(&self.0, 4)
+            __farcall::field::<__farcall::Value<Option<Box<Company>>>>(&self.0, 4)
         }
     }
     #[automatically_derived]
@@ -67,11 +69,11 @@ const _: () = {
                 .record::<
                     Self,
                 >(|s| {
-                    s.field::<String>("name");
-                    s.field::<u64>("rowId");
-                    s.field::<Kind>("type");
-                    s.field::<Option<MailboxStub>>("box");
-                    s.field::<Option<Box<Company>>>("parent");
+                    s.field::<__farcall::Value<String>>("name");
+                    s.field::<__farcall::Value<u64>>("rowId");
+                    s.field::<__farcall::Value<Kind>>("type");
+                    s.field::<__farcall::Value<Option<MailboxStub>>>("box");
+                    s.field::<__farcall::Value<Option<Box<Company>>>>("parent");
                 });
             schema.keep();
         }
@@ -83,14 +85,4 @@ const _: () = {
             self
         }
     }
-    const _: () = {
-        fn field<__V: __farcall::RpcValue>() {}
-        fn check() {
-            field::<String>();
-            field::<u64>();
-            field::<Kind>();
-            field::<Option<MailboxStub>>();
-            field::<Option<Box<Company>>>();
-        }
-    };
 };

@@ -19,6 +19,7 @@ impl Counter {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -32,6 +33,7 @@ pub struct CounterStub(::farcall::__private::Handle);
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -40,8 +42,11 @@ pub struct CounterStub(::farcall::__private::Handle);
 const _: () = {
     use ::farcall::__private as __farcall;
     const __SIGS: &[__farcall::Sig] = &[
-        __farcall::Sig::method::<(i64,), i64>("increment"),
-        __farcall::Sig::property::<i64>("value"),
+        __farcall::Sig::method::<
+            (__farcall::Value<i64>,),
+            __farcall::Return<i64>,
+        >("increment"),
+        __farcall::Sig::property::<__farcall::Return<i64>>("value"),
     ];
     static __INTERFACE: __farcall::LazyLock<__farcall::Interface> = __farcall::LazyLock::new(||
     __farcall::Interface::new("Counter", __SIGS));
@@ -50,21 +55,21 @@ const _: () = {
         /// Adds to the value.
         pub fn increment(
             &self,
-            amount: impl __farcall::IntoArg<i64>,
-        ) -> __farcall::Promise<
-            <i64 as __farcall::RpcReturn>::Value,
-            <i64 as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<i64, (i64,), _>(&self.0, &__INTERFACE, 0, (amount,))
+            amount: impl __farcall::Argument<i64>,
+        ) -> __farcall::Promised<i64> {
+            __farcall::call::<
+                __farcall::Return<i64>,
+                (__farcall::Value<i64>,),
+                _,
+            >(&self.0, &__INTERFACE, 0, (amount,))
         }
         /// Calls `value` of the target.
-        pub fn value(
-            &self,
-        ) -> __farcall::Promise<
-            <i64 as __farcall::RpcReturn>::Value,
-            <i64 as __farcall::RpcReturn>::Error,
-        > {
-            __farcall::call::<i64, (), _>(&self.0, &__INTERFACE, 1, ())
+        pub fn value(&self) -> __farcall::Promised<i64> {
+            __farcall::call::<
+                __farcall::Return<i64>,
+                (),
+                _,
+            >(&self.0, &__INTERFACE, 1, ())
         }
     }
     #[automatically_derived]
@@ -98,10 +103,14 @@ const _: () = {
             interface: <Self as __farcall::Stub>::interface,
             methods: &[
                 __farcall::Method::serial(|target, call| {
-                    call.run(|(a0,): (i64,)| <Counter>::increment(target, a0))
+                    call
+                        .run::<
+                            (__farcall::Value<i64>,),
+                            __farcall::Return<i64>,
+                        >(|(a0,)| <Counter>::increment(target, a0))
                 }),
                 __farcall::Method::serial(|target, call| {
-                    call.run(|(): ()| <Counter>::value(target))
+                    call.run::<(), __farcall::Return<i64>>(|()| <Counter>::value(target))
                 }),
             ],
             parent: __farcall::Option::None,
@@ -119,14 +128,12 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<CounterStub> for Counter {
         fn into_arg(self) -> __farcall::Arg<CounterStub> {
             __farcall::Arg::Value(__farcall::StubOf::serve(self))
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::Option<CounterStub>> for Counter {
         fn into_arg(self) -> __farcall::Arg<__farcall::Option<CounterStub>> {
             __farcall::Arg::Value(
@@ -141,15 +148,4 @@ const _: () = {
             __farcall::StubOf::serve(self)
         }
     }
-    const _: () = {
-        fn argument<__V: __farcall::RpcValue>() {}
-        fn result<__R: __farcall::RpcReturn>() {}
-        fn target<__T: __farcall::Send + 'static>() {}
-        fn check() {
-            target::<Counter>();
-            argument::<i64>();
-            result::<i64>();
-            result::<i64>();
-        }
-    };
 };

@@ -24,6 +24,7 @@ impl Directory {
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -37,6 +38,7 @@ pub struct DirectoryClient(crate::rpc::__private::Handle);
     private_bounds,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     rustdoc::private_intra_doc_links,
     clippy::all,
     clippy::nursery,
@@ -46,12 +48,15 @@ const _: () = {
     use crate::rpc::__private as __farcall;
     const __SIGS: &[__farcall::Sig] = &[
         __farcall::Sig::method::<
-            (<str as __farcall::ToOwned>::Owned, Option<u32>),
-            Result<Vec<Company>, NotFound>,
+            (__farcall::Value<__farcall::String>, __farcall::Value<Option<u32>>),
+            __farcall::Return<Result<Vec<Company>, NotFound>>,
         >("find"),
         __farcall::Sig::method::<
-            ((i64, i64), __farcall::Option<<str as __farcall::ToOwned>::Owned>),
-            Directory,
+            (
+                __farcall::Value<(i64, i64)>,
+                __farcall::Value<__farcall::Option<__farcall::String>>,
+            ),
+            __farcall::Return<Directory>,
         >("leave"),
     ];
     static __INTERFACE: __farcall::LazyLock<__farcall::Interface> = __farcall::LazyLock::new(||
@@ -61,15 +66,12 @@ const _: () = {
         /// Calls `find` of the target.
         pub fn find(
             &self,
-            name: impl __farcall::IntoArg<<str as __farcall::ToOwned>::Owned>,
-            limit: impl __farcall::IntoArg<Option<u32>>,
-        ) -> __farcall::Promise<
-            <Result<Vec<Company>, NotFound> as __farcall::RpcReturn>::Value,
-            <Result<Vec<Company>, NotFound> as __farcall::RpcReturn>::Error,
-        > {
+            name: impl __farcall::Argument<__farcall::String>,
+            limit: impl __farcall::Argument<Option<u32>>,
+        ) -> __farcall::Promised<Result<Vec<Company>, NotFound>> {
             __farcall::call::<
-                Result<Vec<Company>, NotFound>,
-                (<str as __farcall::ToOwned>::Owned, Option<u32>),
+                __farcall::Return<Result<Vec<Company>, NotFound>>,
+                (__farcall::Value<__farcall::String>, __farcall::Value<Option<u32>>),
                 _,
             >(&self.0, &__INTERFACE, 0, (name, limit))
         }
@@ -77,17 +79,15 @@ const _: () = {
         #[must_use = "the ticket is the only way back"]
         pub fn exit(
             &self,
-            arg0: impl __farcall::IntoArg<(i64, i64)>,
-            note: impl __farcall::IntoArg<
-                __farcall::Option<<str as __farcall::ToOwned>::Owned>,
-            >,
-        ) -> __farcall::Promise<
-            <Directory as __farcall::RpcReturn>::Value,
-            <Directory as __farcall::RpcReturn>::Error,
-        > {
+            arg0: impl __farcall::Argument<(i64, i64)>,
+            note: impl __farcall::Argument<__farcall::Option<__farcall::String>>,
+        ) -> __farcall::Promised<Directory> {
             __farcall::call::<
-                Directory,
-                ((i64, i64), __farcall::Option<<str as __farcall::ToOwned>::Owned>),
+                __farcall::Return<Directory>,
+                (
+                    __farcall::Value<(i64, i64)>,
+                    __farcall::Value<__farcall::Option<__farcall::String>>,
+                ),
                 _,
             >(&self.0, &__INTERFACE, 1, (arg0, note))
         }
@@ -124,9 +124,13 @@ const _: () = {
             methods: &[
                 __farcall::Method::shared_async(|target, call| {
                     call
-                        .start(move |
-                            (a0, a1): (<str as __farcall::ToOwned>::Owned, Option<u32>)|
-                        async move {
+                        .start::<
+                            (
+                                __farcall::Value<__farcall::String>,
+                                __farcall::Value<Option<u32>>,
+                            ),
+                            _,
+                        >(move |(a0, a1)| async move {
                             <Directory>::find(
                                     &target,
                                     __farcall::Borrow::<str>::borrow(&a0),
@@ -137,15 +141,13 @@ const _: () = {
                 }),
                 __farcall::Method::shared(|target, call| {
                         call
-                            .run(|
+                            .run::<
                                 (
-                                    a0,
-                                    a1,
-                                ): (
-                                    (i64, i64),
-                                    __farcall::Option<<str as __farcall::ToOwned>::Owned>,
-                                )|
-                            <Directory>::exit(
+                                    __farcall::Value<(i64, i64)>,
+                                    __farcall::Value<__farcall::Option<__farcall::String>>,
+                                ),
+                                __farcall::Return<Directory>,
+                            >(|(a0, a1)| <Directory>::exit(
                                 target,
                                 a0,
                                 __farcall::Option::map(
@@ -171,14 +173,12 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<DirectoryClient> for Directory {
         fn into_arg(self) -> __farcall::Arg<DirectoryClient> {
             __farcall::Arg::Value(__farcall::StubOf::serve(self))
         }
     }
     #[automatically_derived]
-    #[diagnostic::do_not_recommend]
     impl __farcall::IntoArg<__farcall::Option<DirectoryClient>> for Directory {
         fn into_arg(self) -> __farcall::Arg<__farcall::Option<DirectoryClient>> {
             __farcall::Arg::Value(
@@ -193,18 +193,4 @@ const _: () = {
             __farcall::StubOf::serve(self)
         }
     }
-    const _: () = {
-        fn argument<__V: __farcall::RpcValue>() {}
-        fn result<__R: __farcall::RpcReturn>() {}
-        fn target<__T: __farcall::Send + __farcall::Sync + 'static>() {}
-        fn check() {
-            target::<Directory>();
-            argument::<<str as __farcall::ToOwned>::Owned>();
-            argument::<Option<u32>>();
-            result::<Result<Vec<Company>, NotFound>>();
-            argument::<(i64, i64)>();
-            argument::<__farcall::Option<<str as __farcall::ToOwned>::Owned>>();
-            result::<Directory>();
-        }
-    };
 };

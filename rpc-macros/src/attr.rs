@@ -131,7 +131,9 @@ fn each_rpc_attribute(
 ) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("rpc")) {
         let read = match &attr.meta {
-            Meta::List(list) => (|input: ParseStream<'_>| each_option(input, &mut take)).parse2(list.tokens.clone()),
+            Meta::List(list) => {
+                (|input: ParseStream<'_>| each_option(input, &mut take)).parse2(list.tokens.clone())
+            }
             _ => Err(syn::Error::new_spanned(attr, "expected `#[rpc(…)]` with options between the brackets")),
         };
         if let Err(error) = read {
@@ -223,7 +225,10 @@ impl Carried {
     fn read_conditional(&mut self, attr: &Attribute, errors: &mut Errors) {
         let paths = conditional_paths(attr);
         if paths.iter().any(|path| path.is_ident("rpc")) {
-            errors.at(attr, "#[rpc] cannot hang on a condition: write the method twice, each under its own #[cfg]");
+            errors.at(
+                attr,
+                "#[rpc] cannot hang on a condition: write the method twice, each under its own #[cfg]",
+            );
         } else if paths.iter().any(|path| path.is_ident("cfg")) {
             self.cfgs.push(attr.clone());
         } else if !paths.is_empty() && paths.iter().all(is_shown) {

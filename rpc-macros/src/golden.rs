@@ -8,12 +8,12 @@ use crate::target::rpc_target;
 use crate::value::rpc_value;
 
 /// Compares `printed` with `golden/<name>.rs`.
-fn compare(name: &str, printed: TokenStream) {
+fn compare(name: &str, printed: &TokenStream) {
     let file = syn::parse2(printed.clone()).unwrap_or_else(|error| panic!("{name}: {error} in {printed}"));
     let printed = prettyplease::unparse(&file);
     let path = format!("{}/golden/{name}.rs", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, &printed).unwrap();
+        std::fs::write(&path, &printed).expect("the folder of the golden files is there");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(printed == expected, "{path} differs; BLESS=1 writes it anew. Printed was:\n{printed}");
@@ -21,7 +21,7 @@ fn compare(name: &str, printed: TokenStream) {
 
 /// The texts of the errors that were printed.
 fn errors(printed: TokenStream) -> Vec<String> {
-    let file: syn::File = syn::parse2(printed).unwrap();
+    let file: syn::File = syn::parse2(printed).expect("the expansion is Rust");
     let texts = file.items.iter().filter_map(|item| match item {
         syn::Item::Macro(call) if call.mac.path.segments.last()?.ident == "compile_error" => {
             Some(call.mac.parse_body::<syn::LitStr>().ok()?.value())
@@ -42,7 +42,7 @@ fn serial_target() {
             fn audit(&self) {}
         }
     };
-    compare("serial_target", rpc_target(quote!(), item));
+    compare("serial_target", &rpc_target(quote!(), item));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn shared_target() {
             pub fn database(&self) -> &Database { &self.database }
         }
     };
-    compare("shared_target", rpc_target(quote!(crate = crate::rpc, stub = "DirectoryClient"), item));
+    compare("shared_target", &rpc_target(quote!(crate = crate::rpc, stub = "DirectoryClient"), item));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn generic_target() {
             pub async fn last(&mut self) -> Option<T> { None }
         }
     };
-    compare("generic_target", rpc_target(quote!(), item));
+    compare("generic_target", &rpc_target(quote!(), item));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn callable_target_with_conditions() {
             pub fn sync(&self) {}
         }
     };
-    compare("callable_target_with_conditions", rpc_target(quote!(), item));
+    compare("callable_target_with_conditions", &rpc_target(quote!(), item));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn contract() {
             async fn reset(&mut self) { self.increment(-self.value()).await; }
         }
     };
-    compare("contract", rpc_target(quote!(), item));
+    compare("contract", &rpc_target(quote!(), item));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn contract_that_extends_another() {
             async fn compact(&self, keys: Vec<K>) -> Result<(), Refused>;
         }
     };
-    compare("contract_that_extends_another", rpc_target(quote!(), item));
+    compare("contract_that_extends_another", &rpc_target(quote!(), item));
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn implementation() {
             async fn get(&self, key: K) -> Option<String> { None }
         }
     };
-    compare("implementation", rpc_target(quote!(), item));
+    compare("implementation", &rpc_target(quote!(), item));
     let item = quote! { impl C for Mine { fn value(&self) -> i64 { 0 } } };
-    compare("implementation_secondary", rpc_target(quote!(contract = "Counter", secondary), item));
+    compare("implementation_secondary", &rpc_target(quote!(contract = "Counter", secondary), item));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn record() {
             pub parent: Option<Box<Self>>,
         }
     };
-    compare("record", rpc_value(item));
+    compare("record", &rpc_value(item));
 }
 
 #[test]
@@ -148,23 +148,45 @@ fn generic_record() {
     let item = quote! {
         pub struct Page<T = String> where T: Clone { pub items: Vec<T>, pub next: Option<Box<Page<T>>> }
     };
-    compare("generic_record", rpc_value(item));
+    compare("generic_record", &rpc_value(item));
 }
 
 #[test]
 fn other_values() {
     let items = [
-        quote!(pub struct Id(pub u64);),
-        quote!(struct Hidden(u64);),
-        quote!(pub struct Point(pub f64, pub f64, u8);),
-        quote!(struct Nothing;),
+        quote!(
+            pub struct Id(pub u64);
+        ),
+        quote!(
+            struct Hidden(u64);
+        ),
+        quote!(
+            pub struct Point(pub f64, pub f64, u8);
+        ),
+        quote!(
+            struct Nothing;
+        ),
         quote! {
             enum Shape { Point, Circle(f64), Line(f64, f64), #[serde(rename = "rect")] Rectangle { width: f64 }, #[serde(skip)] Cached(Cache) }
         },
-        quote!(#[serde(try_from = "String", into = "String")] #[rpc(crate = rpc)] pub struct Email { text: String }),
-        quote!(#[rpc(bound = "")] struct Key<K> { #[serde(with = "hex")] #[rpc(schema = "String")] pub bytes: [u8; 32], kind: PhantomData<K> }),
+        quote!(
+            #[serde(try_from = "String", into = "String")]
+            #[rpc(crate = rpc)]
+            pub struct Email {
+                text: String,
+            }
+        ),
+        quote!(
+            #[rpc(bound = "")]
+            struct Key<K> {
+                #[serde(with = "hex")]
+                #[rpc(schema = "String")]
+                pub bytes: [u8; 32],
+                kind: PhantomData<K>,
+            }
+        ),
     ];
-    compare("other_values", items.into_iter().map(rpc_value).collect());
+    compare("other_values", &items.into_iter().map(rpc_value).collect());
 }
 
 #[test]
@@ -180,7 +202,7 @@ fn all_mistakes_are_reported_at_once_and_the_item_survives() {
     let printed = rpc_target(quote!(stubb = "X"), item);
     let errors = errors(printed.clone());
     assert_eq!(errors.len(), 5, "{errors:#?}");
-    compare("mistakes", printed);
+    compare("mistakes", &printed);
 }
 
 #[test]
@@ -202,21 +224,61 @@ fn names_with_the_same_hash_are_refused() {
 fn the_macros_never_panic() {
     let items = [
         quote!(),
-        quote!(fn f() {}),
-        quote!(struct S {}),
+        quote!(
+            fn f() {}
+        ),
+        quote!(
+            struct S {}
+        ),
         quote!(impl),
         quote!(impl X { pub fn }),
         quote!(impl X { pub fn f(&self, ) -> ; }),
         quote!(impl X { #[rpc] pub fn f(&self) {} }),
         quote!(impl X { #[rpc(=)] pub fn f(&self) {} }),
+        quote!(impl r#X { pub fn r#in(&self, r#type: u8, self_: r#try) -> r#fn {} #[rpc(get)] pub fn r#dyn(&self) {} }),
+        quote!(
+            trait r#trait<r#enum>: r#mod {
+                fn r#in(&self, r#type: u8) -> r#fn;
+            }
+        ),
+        quote!(impl r#trait for r#mod {}),
+        quote!(
+            pub struct r#struct {
+                pub r#type: r#in,
+                pub r#into: u8,
+            }
+        ),
+        quote!(
+            enum r#enum {
+                r#type,
+                r#in(u8),
+            }
+        ),
         quote!(impl &X { pub fn f(&self) {} }),
         quote!(impl !Send for X {}),
-        quote!(impl<'a> X<'a> { pub fn f(&self) {} }),
-        quote!(trait T { const N: usize; type X; fn f(self); }),
-        quote!(trait T: A + B {}),
+        quote!(
+            impl<'a> X<'a> {
+                pub fn f(&self) {}
+            }
+        ),
+        quote!(
+            trait T {
+                const N: usize;
+                type X;
+                fn f(self);
+            }
+        ),
+        quote!(
+            trait T: A + B {}
+        ),
         quote!(union U { a: u8 }),
-        quote!(enum E {}),
-        quote!(#[rpc(bound)] struct S<'a>(&'a str);),
+        quote!(
+            enum E {}
+        ),
+        quote!(
+            #[rpc(bound)]
+            struct S<'a>(&'a str);
+        ),
     ];
     for item in items {
         rpc_target(quote!(), item.clone());

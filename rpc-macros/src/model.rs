@@ -8,7 +8,7 @@ use syn::{Attribute, FnArg, Generics, Ident, Pat, Path, ReturnType, Type, Visibi
 use crate::attr::{Carried, MethodOptions};
 use crate::parse::{Function, Member};
 use crate::report::Errors;
-use crate::types::{self, Lend};
+use crate::types::{self, Ends, Lend};
 use crate::valid;
 
 /// A target, or the contract of any number of them.
@@ -131,7 +131,11 @@ impl Target {
 }
 
 /// Reads the exported methods among `members`; the methods with a mistake become skeletons.
-pub(crate) fn methods(members: &[Member], owner: &Owner, errors: &mut Errors) -> (Vec<Method>, Vec<Skeleton>) {
+pub(crate) fn methods(
+    members: &[Member],
+    owner: &Owner,
+    errors: &mut Errors,
+) -> (Vec<Method>, Vec<Skeleton>) {
     let (mut methods, mut skeletons) = (Vec::new(), Vec::new());
     for member in members {
         let function = match member {
@@ -207,9 +211,12 @@ impl Method {
         }
     }
 
-    /// `(i64, String)`: the arguments as they travel.
-    pub(crate) fn wire_types(&self, private: &TokenStream) -> TokenStream {
-        types::tuple(self.params.iter().map(|param| param.wire_type(private)))
+    /// Where its result is declared; for one that returns nothing, where its name is.
+    pub(crate) fn ret_ends(&self) -> Ends {
+        match &self.ret {
+            Type::Tuple(unit) if unit.elems.is_empty() => Ends::of(&self.ident),
+            ret => Ends::of(ret),
+        }
     }
 }
 
@@ -219,9 +226,24 @@ impl Param {
         let declared = &self.declared;
         match &self.lend {
             Lend::Owned => quote!(#declared),
-            Lend::Reference(lent) => quote!(<#lent as #private::ToOwned>::Owned),
-            Lend::OptionalReference(lent) => quote!(#private::Option<<#lent as #private::ToOwned>::Owned>),
+            Lend::Reference(lent) => owned(private, lent),
+            Lend::OptionalReference(lent) => {
+                let owned = owned(private, lent);
+                quote!(#private::Option<#owned>)
+            }
         }
+    }
+}
+
+/// What travels for a `lent`: `String` for `str`, `Vec<T>` for `[T]`, and for most types the type itself.
+fn owned(private: &TokenStream, lent: &Type) -> TokenStream {
+    match types::plain(lent) {
+        Type::Path(path) if path.path.is_ident("str") => quote!(#private::String),
+        Type::Slice(slice) => {
+            let element = &slice.elem;
+            quote!(#private::Vec<#element>)
+        }
+        _ => quote!(<#lent as #private::ToOwned>::Owned),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct TraitBlock {
 
 /// A member of an impl or a trait.
 pub(crate) enum Member {
-    Function(Function),
+    Function(Box<Function>),
     /// A call of a macro, into which an attribute cannot see.
     Macro(TokenStream),
     /// Constants, types and what `syn` does not know.
@@ -114,9 +114,10 @@ impl Parse for Member {
             return other_member(input);
         }
         let sig = ahead.parse()?;
-        let body = if ahead.peek(Token![;]) { Body::Semicolon(ahead.parse()?) } else { Body::Block(ahead.parse()?) };
+        let body =
+            if ahead.peek(Token![;]) { Body::Semicolon(ahead.parse()?) } else { Body::Block(ahead.parse()?) };
         input.advance_to(&ahead);
-        Ok(Self::Function(Function { attrs, vis, defaultness, sig, body }))
+        Ok(Self::Function(Box::new(Function { attrs, vis, defaultness, sig, body })))
     }
 }
 
@@ -146,7 +147,8 @@ fn other_member(input: ParseStream<'_>) -> syn::Result<Member> {
 impl ToTokens for ImplBlock {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let mut whole = self.head.clone();
-        whole.items = self.members.iter().map(|member| ImplItem::Verbatim(member.to_token_stream())).collect();
+        whole.items =
+            self.members.iter().map(|member| ImplItem::Verbatim(member.to_token_stream())).collect();
         whole.to_tokens(tokens);
     }
 }
@@ -154,7 +156,8 @@ impl ToTokens for ImplBlock {
 impl ToTokens for TraitBlock {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let mut whole = self.head.clone();
-        whole.items = self.members.iter().map(|member| TraitItem::Verbatim(member.to_token_stream())).collect();
+        whole.items =
+            self.members.iter().map(|member| TraitItem::Verbatim(member.to_token_stream())).collect();
         whole.to_tokens(tokens);
     }
 }

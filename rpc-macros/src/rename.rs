@@ -104,7 +104,7 @@ mod tests {
             ("SCREAMING-KEBAB-CASE", "ROW-ID", "HTTP-ERROR"),
         ];
         for (name, field, variant) in rows {
-            let rule = Rule::named(name).unwrap();
+            let rule = Rule::named(name).expect("serde has this rule");
             assert_eq!(rule.field("row_id"), field);
             assert_eq!(rule.variant("HttpError"), variant);
         }

@@ -61,13 +61,23 @@ impl Container {
                 "from" | "try_from" => from = Some(meta.value()?.parse::<LitStr>()?),
                 "into" => into = Some(meta.value()?.parse::<LitStr>()?),
                 name @ ("tag" | "content" | "untagged") => {
-                    refuse(meta, errors, &format!(
-                        "`{name}` cannot be read back from the binary wire, which has no names to look for: leave it \
+                    refuse(
+                        meta,
+                        errors,
+                        &format!(
+                            "`{name}` cannot be read back from the binary wire, which has no names to look for: leave it \
                          out, variants travel as a number",
-                    ))?;
+                        ),
+                    )?;
                 }
                 name @ ("remote" | "variant_identifier" | "field_identifier") => {
-                    refuse(meta, errors, &format!("a type with `{name}` is not a value by itself: derive RpcValue on the type that travels"))?;
+                    refuse(
+                        meta,
+                        errors,
+                        &format!(
+                            "a type with `{name}` is not a value by itself: derive RpcValue on the type that travels"
+                        ),
+                    )?;
                 }
                 _ => skip_value(meta)?,
             }
@@ -92,7 +102,10 @@ fn through(from: Option<LitStr>, into: Option<LitStr>, errors: &mut Errors) -> O
             None
         }
         (None, Some(into)) => {
-            errors.at(into, "what is written is what is read: `into` needs `from` or `try_from` with the same type");
+            errors.at(
+                into,
+                "what is written is what is read: `into` needs `from` or `try_from` with the same type",
+            );
             None
         }
     }
@@ -109,9 +122,17 @@ impl Variant {
                 "skip" => variant.skip = true,
                 "skip_serializing" => halves.serializing = Some(meta.path.clone()),
                 "skip_deserializing" => halves.deserializing = Some(meta.path.clone()),
-                "untagged" => refuse(meta, errors, "`untagged` cannot be read back from the binary wire: leave it out")?,
+                "untagged" => {
+                    refuse(meta, errors, "`untagged` cannot be read back from the binary wire: leave it out")?
+                }
                 name @ ("with" | "serialize_with" | "deserialize_with") => {
-                    refuse(meta, errors, &format!("the schema does not know what `{name}` writes: put it on a field, with #[rpc(schema = \"…\")]"))?;
+                    refuse(
+                        meta,
+                        errors,
+                        &format!(
+                            "the schema does not know what `{name}` writes: put it on a field, with #[rpc(schema = \"…\")]"
+                        ),
+                    )?;
                 }
                 _ => skip_value(meta)?,
             }
@@ -133,14 +154,24 @@ impl Field {
                 "skip_serializing" => halves.serializing = Some(meta.path.clone()),
                 "skip_deserializing" => halves.deserializing = Some(meta.path.clone()),
                 "skip_serializing_if" => {
-                    refuse(meta, errors, "a field that is left out is read from the bytes of the next one: leave \
-                                          `skip_serializing_if` out, `None` costs one byte")?;
+                    refuse(
+                        meta,
+                        errors,
+                        "a field that is left out is read from the bytes of the next one: leave \
+                                          `skip_serializing_if` out, `None` costs one byte",
+                    )?;
                 }
                 "flatten" => {
-                    refuse(meta, errors, "`flatten` cannot be written to the binary wire, which has no names: make it an \
-                                          ordinary field")?;
+                    refuse(
+                        meta,
+                        errors,
+                        "`flatten` cannot be written to the binary wire, which has no names: make it an \
+                                          ordinary field",
+                    )?;
                 }
-                "borrow" => refuse(meta, errors, "a value owns its data: take the owned type and leave `borrow` out")?,
+                "borrow" => {
+                    refuse(meta, errors, "a value owns its data: take the owned type and leave `borrow` out")?
+                }
                 "with" | "serialize_with" | "deserialize_with" => {
                     field.with = Some(meta.path.clone());
                     skip_value(meta)?;
@@ -167,7 +198,8 @@ impl Halves {
             (Some(_), Some(_)) => true,
             (None, None) => false,
             (Some(half), None) | (None, Some(half)) => {
-                errors.at(half, "what is written must be read, byte for byte: use `skip`, which does neither");
+                errors
+                    .at(half, "what is written must be read, byte for byte: use `skip`, which does neither");
                 false
             }
         }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Ident, Path, PathArguments, Token, Type, TypeParamBound, Visibility};
+use syn::{Generics, Ident, Path, PathArguments, Token, Type, TypeParamBound, Visibility, parse_quote};
 
 use crate::attr::{self, Extends, TargetOptions};
 use crate::expand;
@@ -50,7 +50,7 @@ fn inherent(block: &ImplBlock, options: TargetOptions, errors: &mut Errors) -> T
         stub: options.stub.unwrap_or_else(|| stub_name(&name)),
         name,
         vis: Visibility::Public(<Token![pub]>::default()),
-        generics: block.head.generics.clone(),
+        generics: kept(&block.head.generics),
         owner,
         methods,
         skeletons,
@@ -73,7 +73,7 @@ fn contract(block: &TraitBlock, options: TargetOptions, errors: &mut Errors) -> 
         stub: options.stub.unwrap_or_else(|| stub_name(&head.ident)),
         name: head.ident.clone(),
         vis: head.vis.clone(),
-        generics: head.generics.clone(),
+        generics: kept(&head.generics),
         owner,
         methods,
         skeletons,
@@ -81,7 +81,12 @@ fn contract(block: &TraitBlock, options: TargetOptions, errors: &mut Errors) -> 
     expand::contract::contract(block, &target)
 }
 
-fn implementation(block: &ImplBlock, path: &Path, options: TargetOptions, errors: &mut Errors) -> TokenStream {
+fn implementation(
+    block: &ImplBlock,
+    path: &Path,
+    options: TargetOptions,
+    errors: &mut Errors,
+) -> TokenStream {
     valid::only_for_traits(&options, errors);
     valid::stub_of_implementation(&options, errors);
     if valid::lifetimes(&block.head.generics, Some(&block.head.self_ty), errors) {
@@ -102,6 +107,18 @@ fn implementation(block: &ImplBlock, path: &Path, options: TargetOptions, errors
     quote!(#block #printed)
 }
 
+/// What is printed lives as long as anybody holds a stub, and so must the arguments of a generic target.
+fn kept(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    let params: Vec<Ident> = generics.type_params().map(|param| param.ident.clone()).collect();
+    if !params.is_empty() {
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates
+            .extend(params.iter().map(|param| -> syn::WherePredicate { parse_quote!(#param: 'static) }));
+    }
+    generics
+}
+
 /// `Counter` in `some::Counter<T>`.
 fn type_name(ty: &Type) -> Option<Ident> {
     let Type::Path(path) = ty else { return None };
@@ -116,8 +133,8 @@ fn stub_name(name: &Ident) -> Ident {
 
 /// Traits of std that are known not to be contracts.
 const PLAIN_TRAITS: [&str; 17] = [
-    "Any", "AsRef", "Borrow", "Clone", "Copy", "Debug", "Default", "Display", "Drop", "Eq", "Error", "Hash", "Ord",
-    "Send", "Sized", "Sync", "Unpin",
+    "Any", "AsRef", "Borrow", "Clone", "Copy", "Debug", "Default", "Display", "Drop", "Eq", "Error", "Hash",
+    "Ord", "Send", "Sized", "Sync", "Unpin",
 ];
 
 /// The contract among the supertraits, if there is one.

@@ -1,11 +1,11 @@
 //! Questions about the types that a user wrote: what is borrowed, what is `Self`, what is a future.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    AngleBracketedGenericArguments, Expr, ExprPath, GenericArgument, Lifetime, Path, PathArguments, PathSegment,
-    QSelf, Type, TypeImplTrait, TypeParamBound, TypePath, TypeReference,
+    AngleBracketedGenericArguments, Expr, ExprPath, GenericArgument, Lifetime, Path, PathArguments,
+    PathSegment, QSelf, Type, TypeImplTrait, TypeParamBound, TypePath, TypeReference,
 };
 
 /// The parts of a type that a signature cannot have everywhere; each is the first of its kind, for its span.
@@ -77,7 +77,13 @@ impl SelfIs<'_> {
             return;
         }
         let ty = Box::new(self.0.clone());
-        *qself = Some(QSelf { lt_token: <_>::default(), ty, position: 0, as_token: None, gt_token: <_>::default() });
+        *qself = Some(QSelf {
+            lt_token: <_>::default(),
+            ty,
+            position: 0,
+            as_token: None,
+            gt_token: <_>::default(),
+        });
         path.leading_colon = Some(<_>::default());
         path.segments = path.segments.iter().skip(1).cloned().collect();
     }
@@ -184,13 +190,45 @@ fn option_of(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// The owned type to suggest in the place of a borrowed one.
+/// The owned type to suggest in the place of a borrowed one: `Vec<String>` for `Vec<&str>`.
 pub(crate) fn owned_form(ty: &Type) -> String {
-    match plain(ty) {
-        Type::Reference(reference) => owned_form(&reference.elem),
-        Type::Path(path) if path.path.is_ident("str") => "String".into(),
-        Type::Slice(slice) => format!("Vec<{}>", text(&slice.elem)),
-        other => text(other),
+    let mut ty = ty.clone();
+    Owned.visit_type_mut(&mut ty);
+    text(&ty)
+}
+
+struct Owned;
+
+impl VisitMut for Owned {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::Reference(reference) = ty {
+            *ty = (*reference.elem).clone();
+            return self.visit_type_mut(ty);
+        }
+        visit_mut::visit_type_mut(self, ty);
+        match ty {
+            Type::Path(path) if path.path.is_ident("str") => *ty = syn::parse_quote!(String),
+            Type::Slice(slice) => {
+                let element = &slice.elem;
+                *ty = syn::parse_quote!(Vec<#element>);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where something begins and where it ends: what is printed between the two is reported as standing there.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) first: Span,
+    pub(crate) last: Span,
+}
+
+impl Ends {
+    pub(crate) fn of(tokens: &impl ToTokens) -> Self {
+        let mut trees = tokens.to_token_stream().into_iter();
+        let first = trees.next().map_or_else(Span::call_site, |tree| tree.span());
+        Self { first, last: trees.last().map_or(first, |tree| tree.span()) }
     }
 }
 

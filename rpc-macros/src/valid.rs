@@ -1,25 +1,31 @@
 //! What a target may not be: one function for each group of rules. Each message stands where the mistake is and
 //! says what to write instead.
 
+pub(crate) mod value;
+
 use std::collections::HashMap;
 
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Fields, FnArg, GenericParam, Generics, Ident, ItemTrait, Path, ReturnType, Signature, Type};
+use syn::{FnArg, GenericParam, Generics, Ident, ItemTrait, Path, ReturnType, Signature, Type};
 
-use crate::attr::{Extends, FieldOptions, MethodOptions, TargetOptions};
+use crate::attr::{Extends, MethodOptions, TargetOptions};
 use crate::model::{Method, Owner, typed_params};
 use crate::parse::{Function, Member};
 use crate::report::Errors;
-use crate::serde_attr;
 use crate::types::{self, Lend, Survey};
 use crate::wire_name;
 
 /// More cannot be had: the library implements its traits for tuples up to this length.
 const MAX_PARAMS: usize = 12;
 
-/// What every message about a method ends in, where the method need not be remote.
-const OR_HIDE: &str = "or keep it off the stub: make it private, or write #[rpc(skip)] on it";
+/// What messages about a method end in: it need not be remote.
+fn or_hide(owner: &Owner) -> &'static str {
+    match owner {
+        Owner::Inherent(_) => "or keep it off the stub: make it private, or write #[rpc(skip)] on it",
+        Owner::Contract { .. } => "or keep it off the stub with #[rpc(skip)]",
+    }
+}
 
 /// Names that a stub's method, or a promise's accessor, would not be reached by: traits that std implements for
 /// every type have methods of that name which take `self` by value, and method lookup tries those first.
@@ -28,9 +34,12 @@ const RESERVED: [&str; 4] = ["into", "try_into", "into_future", "into_stub"];
 /// The rules for one exported method.
 pub(crate) fn method(function: &Function, options: &MethodOptions, owner: &Owner, errors: &mut Errors) {
     let sig = &function.sig;
-    qualifiers(sig, errors);
-    receiver(sig, errors);
-    generics(sig, errors);
+    if sig.receiver().is_none() {
+        return no_receiver(sig, owner, errors);
+    }
+    qualifiers(sig, owner, errors);
+    receiver(sig, owner, errors);
+    generics(sig, owner, errors);
     params(function, owner, errors);
     result(sig, owner, errors);
     roles(function, options, errors);
@@ -38,8 +47,8 @@ pub(crate) fn method(function: &Function, options: &MethodOptions, owner: &Owner
     if !renamed && is_reserved(&sig.ident) {
         let name = sig.ident.unraw();
         let message = format!(
-            "`{name}` would not be reached: every promise and stub has a `{name}` of std or farcall, which takes it \
-             by value and so comes first; choose another name, and keep this one on the wire with \
+            "the name `{name}` would not be reached: std or farcall gives every promise or stub a method of that \
+             name, which takes it by value and so comes first; choose another one, and keep this on the wire with \
              #[rpc(rename = \"{name}\")]",
         );
         errors.at(&sig.ident, message);
@@ -47,38 +56,44 @@ pub(crate) fn method(function: &Function, options: &MethodOptions, owner: &Owner
 }
 
 /// Whether promises and stubs have a method of this name already.
-pub(crate) fn is_reserved(name: &Ident) -> bool {
+fn is_reserved(name: &Ident) -> bool {
     RESERVED.contains(&name.unraw().to_string().as_str())
 }
 
-fn qualifiers(sig: &Signature, errors: &mut Errors) {
+fn qualifiers(sig: &Signature, owner: &Owner, errors: &mut Errors) {
+    let or_hide = or_hide(owner);
     if let Some(token) = &sig.unsafety {
-        errors.at(token, format!("an `unsafe fn` cannot be remote: no caller can promise what it asks for; make it safe, {OR_HIDE}"));
+        errors.at(token, format!("an `unsafe fn` cannot be remote: no caller can promise what it asks for; make it safe, {or_hide}"));
     }
     if let Some(abi) = &sig.abi {
-        errors.at(abi, format!("a remote method is an ordinary Rust function; leave the ABI out, {OR_HIDE}"));
+        errors.at(abi, format!("a remote method is an ordinary Rust function; leave the ABI out, {or_hide}"));
     }
     if let Some(variadic) = &sig.variadic {
         errors.at(variadic, "a remote method has a fixed list of parameters; take a `Vec<T>`");
     }
 }
 
-fn receiver(sig: &Signature, errors: &mut Errors) {
-    let Some(receiver) = sig.receiver() else {
-        let message = format!("`{}` has no receiver, so there is no target to call it on: take `&self`, {OR_HIDE}", sig.ident);
-        errors.at(&sig.ident, message);
-        return;
-    };
+fn no_receiver(sig: &Signature, owner: &Owner, errors: &mut Errors) {
+    let (name, or_hide) = (&sig.ident, or_hide(owner));
+    errors.at(
+        name,
+        format!("`{name}` has no receiver, so there is no target to call it on: take `&self`, {or_hide}"),
+    );
+}
+
+fn receiver(sig: &Signature, owner: &Owner, errors: &mut Errors) {
+    let (Some(receiver), or_hide) = (sig.receiver(), or_hide(owner)) else { return };
     match types::plain(&receiver.ty) {
         Type::Reference(reference) if is_self(&reference.elem) => {
             if let Some(lifetime) = &reference.lifetime {
-                errors.at(lifetime, "a remote method has no lifetime parameters: write `&self` or `&mut self`");
+                errors
+                    .at(lifetime, "a remote method has no lifetime parameters: write `&self` or `&mut self`");
             }
         }
         _ => {
             let message = format!(
                 "a target stays where it is and is called many times, so a remote method cannot take it by value: \
-                 take `&self`, or `&mut self` to run one call at a time, {OR_HIDE}",
+                 take `&self`, or `&mut self` to run one call at a time, {or_hide}",
             );
             errors.at(receiver, message);
         }
@@ -89,7 +104,8 @@ fn is_self(ty: &Type) -> bool {
     matches!(types::plain(ty), Type::Path(path) if path.qself.is_none() && path.path.is_ident("Self"))
 }
 
-fn generics(sig: &Signature, errors: &mut Errors) {
+fn generics(sig: &Signature, owner: &Owner, errors: &mut Errors) {
+    let or_hide = or_hide(owner);
     for param in &sig.generics.params {
         match param {
             GenericParam::Lifetime(param) => {
@@ -99,7 +115,7 @@ fn generics(sig: &Signature, errors: &mut Errors) {
             GenericParam::Type(_) | GenericParam::Const(_) => {
                 let message = format!(
                     "a remote method cannot be generic: it has one signature for every caller; name the types, write \
-                     one method for each of them, {OR_HIDE}",
+                     one method for each of them, {or_hide}",
                 );
                 errors.at(param, message);
             }
@@ -120,8 +136,13 @@ fn params(function: &Function, owner: &Owner, errors: &mut Errors) {
     }
     for input in &function.sig.inputs {
         let (FnArg::Receiver(syn::Receiver { attrs, .. }) | FnArg::Typed(syn::PatType { attrs, .. })) = input;
-        for attr in attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
-            errors.at(attr, "a parameter cannot hang on a condition: write the method twice, each under its own #[cfg]");
+        for attr in
+            attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+        {
+            errors.at(
+                attr,
+                "a parameter cannot hang on a condition: write the method twice, each under its own #[cfg]",
+            );
         }
     }
     typed().for_each(|param| param_type(&param.ty, owner, errors));
@@ -176,7 +197,10 @@ fn result(sig: &Signature, owner: &Owner, errors: &mut Errors) {
             Type::Reference(_) => format!("return it owned, as `{}`", types::owned_form(ty)),
             _ => "return it owned".to_owned(),
         };
-        errors.at(borrow, format!("a result travels to the caller, so it cannot borrow from the target: {message}"));
+        errors.at(
+            borrow,
+            format!("a result travels to the caller, so it cannot borrow from the target: {message}"),
+        );
     }
     if let Type::Never(never) = types::plain(ty) {
         errors.at(never, "a remote method that never returns has no result for its caller: return `()`");
@@ -199,11 +223,17 @@ fn roles(function: &Function, options: &MethodOptions, errors: &mut Errors) {
             errors.at(param, "a property has no parameters: leave `get` out to export a method");
         }
         if let Some(call) = &options.call {
-            errors.at(call, "a property cannot also be what a call of the stub itself runs: choose `get` or `call`");
+            errors.at(
+                call,
+                "a property cannot also be what a call of the stub itself runs: choose `get` or `call`",
+            );
         }
     }
     if let (Some(_), Some(rename)) = (&options.call, &options.rename) {
-        errors.at(rename, "`#[rpc(call)]` has the wire name `call`, by which functions are called; leave `rename` out");
+        errors.at(
+            rename,
+            "`#[rpc(call)]` has the wire name `call`, by which functions are called; leave `rename` out",
+        );
     }
     if let Some(rename) = options.rename.as_ref().filter(|rename| rename.value().is_empty()) {
         errors.at(rename, "a wire name cannot be empty");
@@ -214,14 +244,20 @@ fn roles(function: &Function, options: &MethodOptions, errors: &mut Errors) {
 pub(crate) fn skipped(options: &MethodOptions, errors: &mut Errors) {
     let rest = [&options.get, &options.call, &options.spawn];
     for other in rest.into_iter().flatten() {
-        errors.at(other, format!("`skip` keeps the method off the stub, so `{other}` says nothing; leave one of them out"));
+        errors.at(
+            other,
+            format!("`skip` keeps the method off the stub, so `{other}` says nothing; leave one of them out"),
+        );
     }
 }
 
 /// Options on a method that is not exported are a mistake: its author believes that it is.
 pub(crate) fn private(function: &Function, errors: &mut Errors) {
     if let Some(attr) = function.attrs.iter().find(|attr| attr.path().is_ident("rpc")) {
-        let message = format!("`{}` is not `pub`, so it is not remote: make it `pub`, or remove this", function.sig.ident);
+        let message = format!(
+            "`{}` is not `pub`, so it is not remote: make it `pub`, or remove this",
+            function.sig.ident
+        );
         errors.at(attr, message);
     }
 }
@@ -298,7 +334,10 @@ pub(crate) fn lifetimes(generics: &Generics, own: Option<&Type>, errors: &mut Er
 
 /// A target needs a name, after which its stub is named.
 pub(crate) fn unnamed_target(ty: &Type, errors: &mut Errors) {
-    errors.at(ty, "a target is a struct or an enum: wrap this type in a struct of yours and write the `impl` for that");
+    errors.at(
+        ty,
+        "a target is a struct or an enum: wrap this type in a struct of yours and write the `impl` for that",
+    );
 }
 
 /// What a trait cannot be if it is a contract.
@@ -307,7 +346,10 @@ pub(crate) fn contract_head(head: &ItemTrait, errors: &mut Errors) {
         errors.at(token, "a contract cannot be an `unsafe trait`: no peer can promise what it asks for");
     }
     for param in head.generics.type_params().filter(|param| param.default.is_some()) {
-        errors.at(param, "a parameter of a contract has no default: who implements the contract elsewhere names them all");
+        errors.at(
+            param,
+            "a parameter of a contract has no default: who implements the contract elsewhere names them all",
+        );
     }
     if let Some(token) = &head.auto_token {
         errors.at(token, "a contract cannot be an `auto trait`: it is implemented for targets by name");
@@ -319,7 +361,10 @@ pub(crate) fn members_of_implementation(members: &[Member], errors: &mut Errors)
     for member in members {
         let Member::Function(function) = member else { continue };
         for attr in function.attrs.iter().filter(|attr| attr.path().is_ident("rpc")) {
-            errors.at(attr, "what is remote, and how, is the contract's to say: write this on the method in the trait");
+            errors.at(
+                attr,
+                "what is remote, and how, is the contract's to say: write this on the method in the trait",
+            );
         }
     }
 }
@@ -334,57 +379,4 @@ pub(crate) fn extends_several(path: &Path, errors: &mut Errors) {
     let message = "a contract extends at most one other, and rustc does not tell which of these is one: say it with \
                    #[rpc_target(extends = \"Name\")], or with `extends = \"\"` if none is";
     errors.at(path, message);
-}
-
-/// A value owns its data.
-pub(crate) fn value_lifetimes(generics: &Generics, errors: &mut Errors) {
-    for lifetime in generics.lifetimes() {
-        errors.at(lifetime, "a value comes over a wire and cannot borrow: let it own its data, as `String` for `&str`");
-    }
-}
-
-/// serde writes the field of a newtype also where it is told to skip it, but does not read it.
-pub(crate) fn newtype_is_written(fields: &Fields, errors: &mut Errors) {
-    for field in fields {
-        if serde_attr::Field::read(&field.attrs, &mut Errors::default()).skip {
-            errors.at(field, "serde writes the only field of a tuple struct even with `skip`, and does not read it: give it a name");
-        }
-    }
-}
-
-/// serde writes variants by the place where they are declared and reads them by the place among those it does not skip.
-pub(crate) fn skipped_variant(variant: &syn::Variant, errors: &mut Errors) {
-    let message = format!(
-        "a variant after `{}` would be read as another one: move the variants that are skipped to the end",
-        variant.ident,
-    );
-    errors.at(&variant.ident, message);
-}
-
-/// The schema of a field is that of its type, unless a function of the user's writes it.
-pub(crate) fn field_schema(serde: &serde_attr::Field, options: &FieldOptions, errors: &mut Errors) {
-    match (&serde.with, &options.schema) {
-        (Some(with), None) => {
-            let message = "the schema does not know what this writes: name the type whose encoding it is with \
-                           #[rpc(schema = \"…\")], as in #[rpc(schema = \"String\")]";
-            errors.at(with, message);
-        }
-        (None, Some(schema)) => {
-            errors.at(schema, "the schema of a field is that of its type; `schema` is for fields with #[serde(with = \"…\")]");
-        }
-        _ => {}
-    }
-}
-
-/// Accessors may not have the names that every promise has.
-pub(crate) fn accessor(name: &Ident, errors: &mut Errors) {
-    if is_reserved(name) {
-        let name_text = name.unraw();
-        let message = format!(
-            "the accessor `{name_text}` would not be reached: every promise has a `{name_text}` of std or farcall, \
-             which takes it by value and so comes first; choose another name, and keep this one on the wire with \
-             #[serde(rename = \"{name_text}\")]",
-        );
-        errors.at(name, message);
-    }
 }

@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{DeriveInput, Fields, Generics, Ident, Index, Member, Type, Visibility, WherePredicate, parse_quote};
+use syn::{
+    DeriveInput, Fields, Generics, Ident, Index, Member, Type, Visibility, WherePredicate, parse_quote,
+};
 
 use crate::attr::{self, Carried, FieldOptions, ValueOptions};
 use crate::expand;
@@ -58,7 +60,7 @@ pub(crate) struct Variant {
 /// What a variant carries.
 pub(crate) enum VariantShape {
     Unit,
-    Newtype(Field),
+    Newtype(Box<Field>),
     Tuple(Vec<Field>),
     Record(Vec<Field>),
 }
@@ -82,15 +84,19 @@ impl Value {
     fn read(input: &DeriveInput, errors: &mut Errors) -> Option<Self> {
         let options = ValueOptions::read(&input.attrs, errors);
         let container = Container::read(&input.attrs, errors);
-        valid::value_lifetimes(&input.generics, errors);
+        valid::value::lifetimes(&input.generics, errors);
         let (name, (_, arguments, _)) = (&input.ident, input.generics.split_for_impl());
-        let mut reader = Reader { own: parse_quote!(#name #arguments), container: &container, errors, keeps: false };
+        let mut reader =
+            Reader { own: parse_quote!(#name #arguments), container: &container, errors, keeps: false };
         let shape = match (&container.through, &input.data) {
             (Some(through), _) => Shape::Through(through.clone()),
             (None, syn::Data::Struct(data)) => reader.of_struct(&data.fields),
             (None, syn::Data::Enum(data)) => reader.of_enum(data),
             (None, syn::Data::Union(data)) => {
-                errors.at(data.union_token, "nobody can tell which field of a `union` to send: make it an enum");
+                errors.at(
+                    data.union_token,
+                    "nobody can tell which field of a `union` to send: make it an enum",
+                );
                 return None;
             }
         };
@@ -130,7 +136,7 @@ impl Reader<'_> {
     fn of_struct(&mut self, fields: &Fields) -> Shape {
         let newtype = matches!(fields, Fields::Unnamed(unnamed) if unnamed.unnamed.len() == 1);
         if newtype {
-            valid::newtype_is_written(fields, self.errors);
+            valid::value::newtype_is_written(fields, self.errors);
         }
         let mut read = self.fields(fields, self.container.rename_all);
         if (self.container.transparent || newtype) && read.len() == 1 {
@@ -151,7 +157,7 @@ impl Reader<'_> {
         let travelling = skips.iter().rposition(|skip| !skip).map_or(0, |last| last + 1);
         for (variant, skip) in data.variants.iter().zip(&skips).take(travelling) {
             if *skip {
-                valid::skipped_variant(variant, self.errors);
+                valid::value::skipped_variant(variant, self.errors);
             }
         }
         self.keeps |= skips.contains(&true);
@@ -162,12 +168,16 @@ impl Reader<'_> {
     fn variant(&mut self, variant: &syn::Variant) -> Variant {
         let serde = serde_attr::Variant::read(&variant.attrs, self.errors);
         let name = variant.ident.unraw().to_string();
-        let name = serde.rename.unwrap_or_else(|| self.container.rename_all.map_or(name.clone(), |rule| rule.variant(&name)));
+        let name = serde
+            .rename
+            .unwrap_or_else(|| self.container.rename_all.map_or(name.clone(), |rule| rule.variant(&name)));
         let mut fields = self.fields(&variant.fields, serde.rename_all.or(self.container.rename_all_fields));
         let shape = match &variant.fields {
             Fields::Unit => VariantShape::Unit,
             // serde writes `A(#[serde(skip)] T)` as a variant without fields.
-            Fields::Unnamed(all) if all.unnamed.len() == 1 => fields.pop().map_or(VariantShape::Unit, VariantShape::Newtype),
+            Fields::Unnamed(all) if all.unnamed.len() == 1 => {
+                fields.pop().map_or(VariantShape::Unit, |field| VariantShape::Newtype(Box::new(field)))
+            }
             Fields::Unnamed(_) => VariantShape::Tuple(fields),
             Fields::Named(_) => VariantShape::Record(fields),
         };
@@ -187,18 +197,19 @@ impl Reader<'_> {
             self.keeps = true;
             return None;
         }
-        valid::field_schema(&serde, &options, self.errors);
+        valid::value::field_schema(&serde, &options, self.errors);
         let own_name = match member {
             Member::Named(name) => name.unraw().to_string(),
             Member::Unnamed(index) => index.index.to_string(),
         };
-        let name = serde.rename.unwrap_or_else(|| rule.map_or(own_name.clone(), |rule| rule.field(&own_name)));
+        let name =
+            serde.rename.unwrap_or_else(|| rule.map_or(own_name.clone(), |rule| rule.field(&own_name)));
         // What stands in the bytes of such a field is not its type, so there is no promise of it.
         let opaque = serde.with.is_some() || options.schema.is_some();
         let is_public = matches!(field.vis, Visibility::Public(_));
         let accessor = (is_public && !opaque).then(|| accessor_name(member));
         if let (Some(_), Member::Named(name)) = (&accessor, member) {
-            valid::accessor(name, self.errors);
+            valid::value::accessor(name, self.errors);
         }
         let carried = Carried::read(&field.attrs, self.errors);
         let ty = options.schema.unwrap_or_else(|| types::replace_self(&field.ty, &self.own));
@@ -236,29 +247,9 @@ impl Value {
             Shape::Tuple(fields) | Shape::Record(fields) => fields.as_slice(),
             Shape::Through(_) | Shape::Newtype(_) | Shape::Choice(_) => &[],
         };
-        (0..).zip(fields).filter_map(|(index, field)| Some((index, field.accessor.as_ref()?, field))).collect()
-    }
-
-    /// Every type whose encoding stands in that of the value.
-    pub(crate) fn parts(&self) -> Vec<&Type> {
-        fn types(fields: &[Field]) -> impl Iterator<Item = &Type> {
-            fields.iter().map(|field| &field.ty)
-        }
-        match &self.shape {
-            Shape::Through(ty) => vec![ty],
-            Shape::Newtype(field) => vec![&field.ty],
-            Shape::Tuple(fields) | Shape::Record(fields) => types(fields).collect(),
-            Shape::Choice(variants) => variants.iter().flat_map(|variant| types(variant.shape.fields())).collect(),
-        }
-    }
-}
-
-impl VariantShape {
-    fn fields(&self) -> &[Field] {
-        match self {
-            Self::Unit => &[],
-            Self::Newtype(field) => std::slice::from_ref(field),
-            Self::Tuple(fields) | Self::Record(fields) => fields,
-        }
+        (0..)
+            .zip(fields)
+            .filter_map(|(index, field)| Some((index, field.accessor.as_ref()?, field)))
+            .collect()
     }
 }

@@ -9,11 +9,12 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{GenericArgument, Generics, Path, PathArguments, Type, parse_quote};
 
 use super::convert::{self, Conversion};
-use super::{bare_names, checks, in_block, library, lints, stub, table, used_params, with_param};
+use super::{bare_names, in_block, library, lints, stub, table, used_params, with_param};
 use crate::model::{Owner, Parent, Target};
 use crate::parse::{Body, Function, Member, TraitBlock};
 use crate::types;
@@ -34,8 +35,7 @@ pub(crate) fn contract(block: &TraitBlock, target: &Target) -> TokenStream {
     let table = table::stub_of(target, parent);
     let parent_conversions = parent_conversions(target);
     let callable = convert::callable(target);
-    let checks = checks::target(target);
-    let items = quote!(#interface #methods #impls #table #parent_conversions #callable #checks);
+    let items = quote!(#interface #methods #impls #table #parent_conversions #callable);
     let block = in_block(&target.private, &items);
     quote!(#declared #hidden #parent_alias #definition #block)
 }
@@ -52,7 +52,8 @@ fn declaration(block: &TraitBlock, target: &Target) -> TokenStream {
         head.supertraits.push(parse_quote!(#private::Sync));
     }
     head.supertraits.push(parse_quote!('static));
-    let exported = |function: &Function| target.methods.iter().any(|method| method.ident == function.sig.ident);
+    let exported =
+        |function: &Function| target.methods.iter().any(|method| method.ident == function.sig.ident);
     let members = block.members.iter().map(|member| match member {
         Member::Function(function) if exported(function) => sendable(private, function).into_token_stream(),
         other => other.to_token_stream(),
@@ -86,12 +87,12 @@ fn sendable(private: &TokenStream, function: &Function) -> Function {
 }
 
 fn hidden_name(name: &Ident) -> Ident {
-    format_ident!("__Farcall{}", name)
+    format_ident!("__Farcall{}", name.unraw())
 }
 
 /// The name of the hidden associated type of a contract.
 fn stub_member(name: &Ident) -> Ident {
-    format_ident!("__{}Stub", name, span = name.span())
+    format_ident!("__{}Stub", name.unraw(), span = name.span())
 }
 
 fn hidden_supertrait(target: &Target) -> TokenStream {
@@ -138,7 +139,7 @@ pub(crate) fn parent_type(target: &Target) -> Option<TokenStream> {
 }
 
 fn mark_name(target: &Target) -> Ident {
-    format_ident!("__{}Mark", target.name)
+    format_ident!("__{}Mark", target.name.unraw())
 }
 
 fn extended(target: &Target) -> Option<&Parent> {
@@ -149,7 +150,7 @@ fn extended(target: &Target) -> Option<&Parent> {
 }
 
 fn alias_name(target: &Target) -> Ident {
-    format_ident!("__{}Extends", target.name)
+    format_ident!("__{}Extends", target.name.unraw())
 }
 
 /// An alias for the stub of whatever implements `contract`.
@@ -166,9 +167,10 @@ fn stub_alias(alias: &Ident, generics: &Generics, contract: &Path, name: &Ident)
 /// `<K, u64>` in `papi::Store<K, u64>`.
 fn contract_arguments(contract: &Path) -> Option<TokenStream> {
     let PathArguments::AngleBracketed(arguments) = &contract.segments.last()?.arguments else { return None };
-    let kept = arguments.args.iter().filter(|argument| {
-        matches!(argument, GenericArgument::Type(_) | GenericArgument::Const(_))
-    });
+    let kept = arguments
+        .args
+        .iter()
+        .filter(|argument| matches!(argument, GenericArgument::Type(_) | GenericArgument::Const(_)));
     Some(quote!(<#(#kept),*>))
 }
 
@@ -180,7 +182,6 @@ fn parent_conversions(target: &Target) -> Option<TokenStream> {
     let argument = |source: TokenStream, stub: TokenStream| {
         quote! {
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl #params #private::IntoArg<#parent> for #source #clause {
                 fn into_arg(self) -> #private::Arg<#parent> { #private::Arg::Value(#stub) }
             }

@@ -29,14 +29,12 @@ impl Conversion<'_> {
                 fn into_stub(self) -> #stub { #private::StubOf::serve(self) }
             }
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl #params #private::IntoArg<#stub> for #target #clause {
                 fn into_arg(self) -> #private::Arg<#stub> {
                     #private::Arg::Value(#private::StubOf::serve(self))
                 }
             }
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl #params #private::IntoArg<#private::Option<#stub>> for #target #clause {
                 fn into_arg(self) -> #private::Arg<#private::Option<#stub>> {
                     #private::Arg::Value(#private::Option::Some(#private::StubOf::serve(self)))
@@ -72,7 +70,6 @@ pub(crate) fn callable(target: &Target) -> Option<TokenStream> {
         quote! {
             #(#cfgs)*
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl #params #private::IntoArg<#function> for #source #clause {
                 fn into_arg(self) -> #private::Arg<#function> {
                     #private::Arg::Value(#private::Pipeline::from_handle(#handle))

@@ -3,14 +3,22 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::{library, value_type};
+use crate::types::Ends;
 use crate::value::{Field, Shape, Value, Variant, VariantShape};
 
 /// Input: `struct Company { name: String }`, output: `schema.record::<Self>(|s| { s.field::<String>("name"); });`
 pub(crate) fn body(value: &Value) -> TokenStream {
-    let private = &super::library();
+    let private = &library();
     let shape = match &value.shape {
-        Shape::Through(ty) => quote!(<#ty as #private::RpcValue>::describe(schema);),
-        Shape::Newtype(Field { ty, .. }) => quote!(schema.newtype::<#ty>();),
+        Shape::Through(ty) => {
+            let ty = value_type(ty, Ends::of(ty));
+            quote!(<#ty as #private::RpcValue>::describe(schema);)
+        }
+        Shape::Newtype(field) => {
+            let ty = field_type(field);
+            quote!(schema.newtype::<#ty>();)
+        }
         Shape::Record(fields) => {
             let described = record(fields);
             quote!(schema.record::<Self>(#described);)
@@ -32,7 +40,10 @@ fn variant(variant: &Variant) -> TokenStream {
     let name = &variant.name;
     match &variant.shape {
         VariantShape::Unit => quote!(s.unit_variant(#name);),
-        VariantShape::Newtype(Field { ty, .. }) => quote!(s.newtype_variant::<#ty>(#name);),
+        VariantShape::Newtype(field) => {
+            let ty = field_type(field);
+            quote!(s.newtype_variant::<#ty>(#name);)
+        }
         VariantShape::Tuple(fields) => {
             let described = tuple(fields);
             quote!(s.tuple_variant(#name, #described);)
@@ -45,15 +56,25 @@ fn variant(variant: &Variant) -> TokenStream {
 }
 
 fn record(fields: &[Field]) -> TokenStream {
-    let fields = fields.iter().map(|Field { name, ty, .. }| quote!(s.field::<#ty>(#name);));
-    closure(quote!(#(#fields)*))
+    let fields = fields.iter().map(|field| {
+        let (name, ty) = (&field.name, field_type(field));
+        quote!(s.field::<#ty>(#name);)
+    });
+    closure(&quote!(#(#fields)*))
 }
 
 fn tuple(fields: &[Field]) -> TokenStream {
-    let elements = fields.iter().map(|Field { ty, .. }| quote!(s.element::<#ty>();));
-    closure(quote!(#(#elements)*))
+    let elements = fields.iter().map(|field| {
+        let ty = field_type(field);
+        quote!(s.element::<#ty>();)
+    });
+    closure(&quote!(#(#elements)*))
 }
 
-fn closure(body: TokenStream) -> TokenStream {
+fn field_type(field: &Field) -> TokenStream {
+    value_type(&field.ty, Ends::of(&field.ty))
+}
+
+fn closure(body: &TokenStream) -> TokenStream {
     if body.is_empty() { quote!(|_| {}) } else { quote!(|s| { #body }) }
 }

@@ -1,7 +1,6 @@
 //! From the model to tokens: one file for each thing that is printed. Nothing printed has logic of its own: it
 //! names methods, types and spans, and calls the library.
 
-pub(crate) mod checks;
 pub(crate) mod contract;
 pub(crate) mod convert;
 pub(crate) mod describe;
@@ -12,10 +11,11 @@ pub(crate) mod value;
 use std::collections::HashSet;
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote};
-use syn::{GenericParam, Generics, Ident, TypeParam};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{GenericParam, Generics, Ident, Type, TypeParam};
 
-use crate::model::{Owner, Target};
+use crate::model::{Method, Owner, Target};
+use crate::types::{self, Ends};
 
 /// Lints that a user may have on, and that what is printed would trip over: stubs are `pub` also where their target
 /// is not, for an `impl` has no visibility; methods have the names that the user chose.
@@ -28,6 +28,7 @@ pub(crate) fn lints() -> TokenStream {
             private_bounds,
             private_interfaces,
             unreachable_pub,
+            unused_qualifications,
             rustdoc::private_intra_doc_links,
             clippy::all,
             clippy::nursery,
@@ -71,15 +72,49 @@ pub(crate) fn inherent(target: &Target) -> TokenStream {
     let conversions = conversion.print();
     let value = conversion.value();
     let callable = convert::callable(target);
-    let checks = checks::target(target);
-    let items = quote!(#interface #methods #impls #table #conversions #value #callable #checks);
+    let items = quote!(#interface #methods #impls #table #conversions #value #callable);
     let block = in_block(&target.private, &items);
     quote!(#stub #block)
 }
 
+/// `__farcall::Value<T>`, which is `T`, and all of it where the user wrote that: there rustc reports it if it does not
+/// travel, and because all printed code names it so, once.
+pub(crate) fn value_type(ty: impl ToTokens, ends: Ends) -> TokenStream {
+    around("Value", ty, ends)
+}
+
+/// `__farcall::Return<R>`, which is `R`, see [`value_type`].
+pub(crate) fn return_type(method: &Method) -> TokenStream {
+    around("Return", &method.ret, method.ret_ends())
+}
+
+/// `__farcall::Promised<R>`: what a stub gives for a method that returns `R`.
+pub(crate) fn promised_type(method: &Method) -> TokenStream {
+    around("Promised", &method.ret, method.ret_ends())
+}
+
+/// `__farcall::Promise<T>`: what the accessor of a field gives.
+pub(crate) fn promise_type(ty: &Type) -> TokenStream {
+    around("Promise", ty, Ends::of(ty))
+}
+
+fn around(alias: &str, ty: impl ToTokens, Ends { first, last }: Ends) -> TokenStream {
+    let alias = Ident::new(alias, first);
+    let open = quote_spanned!(first=> __farcall::#alias<);
+    let close = quote_spanned!(last=> >);
+    quote!(#open #ty #close)
+}
+
+/// `(Value<i64>, Value<String>)`: the arguments as they travel.
+pub(crate) fn argument_types(method: &Method) -> TokenStream {
+    let each =
+        method.params.iter().map(|param| value_type(param.wire_type(&library()), Ends::of(&param.declared)));
+    types::tuple(each)
+}
+
 /// `PhantomData<fn() -> (T,)>`: the type parameters are used, and neither `Send` nor `Sync` hangs on them.
 pub(crate) fn phantom(private: &TokenStream, generics: &Generics) -> TokenStream {
-    let params = crate::types::tuple(generics.type_params().map(|param| &param.ident));
+    let params = types::tuple(generics.type_params().map(|param| &param.ident));
     quote!(#private::PhantomData<fn() -> #params>)
 }
 

@@ -2,11 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned;
 
-use super::{bare_names, bare_params, library, lints, phantom};
+use super::{argument_types, bare_names, bare_params, library, lints, phantom, promised_type, return_type};
 use crate::model::{Method, Owner, Role, Skeleton, Target};
-use crate::types;
+use crate::types::Ends;
 
 /// Input: `impl Counter`, output: `pub struct CounterStub(Handle);`. A generic stub carries its interface, which is
 /// looked up once when the stub is made. It asks nothing of its arguments, so that it can be named for any.
@@ -58,11 +57,13 @@ fn interface_name(target: &Target) -> String {
 fn signatures(target: &Target) -> TokenStream {
     let private = &library();
     let entries = target.methods.iter().map(|method| {
-        let Method { wire_name, ret, .. } = method;
-        let (cfgs, arguments) = (&method.carried.cfgs, method.wire_types(private));
+        let Method { wire_name, .. } = method;
+        let (cfgs, arguments, ret) = (&method.carried.cfgs, argument_types(method), return_type(method));
         match method.role {
             Role::Property => quote!(#(#cfgs)* #private::Sig::property::<#ret>(#wire_name)),
-            Role::Method | Role::Call => quote!(#(#cfgs)* #private::Sig::method::<#arguments, #ret>(#wire_name)),
+            Role::Method | Role::Call => {
+                quote!(#(#cfgs)* #private::Sig::method::<#arguments, #ret>(#wire_name))
+            }
         }
     });
     quote!(&[#(#entries),*])
@@ -73,7 +74,7 @@ pub(crate) fn methods(target: &Target) -> TokenStream {
     let (params, _, clause) = target.generics.split_for_impl();
     let stub = target.stub_type();
     let methods = target.methods.iter().enumerate().map(|(index, each)| method(target, each, index));
-    let skeletons = target.skeletons.iter().map(|skeleton| skeleton_method(skeleton));
+    let skeletons = target.skeletons.iter().map(skeleton_method);
     let numbers = numbers(target);
     quote! {
         #numbers
@@ -86,7 +87,7 @@ pub(crate) fn methods(target: &Target) -> TokenStream {
 /// `pub fn increment(&self, amount: impl IntoArg<i64>) -> Promise<i64> { call(&self.0, &__INTERFACE, 0, (amount,)) }`
 fn method(target: &Target, method: &Method, index: usize) -> TokenStream {
     let private = &library();
-    let Method { stub_ident, ret, carried, .. } = method;
+    let Method { stub_ident, carried, .. } = method;
     let (cfgs, shown) = (&carried.cfgs, &carried.shown);
     let doc = (!carried.has_docs()).then(|| {
         let doc = format!(" Calls `{}` of the target.", method.ident);
@@ -94,19 +95,30 @@ fn method(target: &Target, method: &Method, index: usize) -> TokenStream {
     });
     let params = method.params.iter().map(|param| {
         let (name, wire) = (&param.name, param.wire_type(private));
-        quote_spanned!(param.declared.span()=> #name: impl #private::IntoArg<#wire>)
+        let Ends { first, last } = Ends::of(&param.declared);
+        let (open, close) = (quote_spanned!(first=> impl __farcall::Argument<), quote_spanned!(last=> >));
+        quote!(#name: #open #wire #close)
     });
-    let names = types::tuple(method.params.iter().map(|param| &param.name));
-    let (wire, handle) = (method.wire_types(private), handle(target));
+    // An argument stands where its type is declared: what rustc finds wrong with it is wrong with the type.
+    let first = method.ret_ends().first;
+    let names = method.params.iter().map(|param| {
+        let mut name = param.name.clone();
+        name.set_span(name.span().located_at(Ends::of(&param.declared).first));
+        name
+    });
+    let names = quote_spanned!(first=> (#(#names,)*));
+    let (arguments, ret, handle) = (argument_types(method), return_type(method), handle(target));
     let interface = if target.is_generic() { quote!(self.1) } else { quote!(&__INTERFACE) };
     let index = number(target, method, index);
-    let result = quote_spanned!(ret.span()=> <#ret as #private::RpcReturn>);
+    let call =
+        quote_spanned!(first=> __farcall::call::<#ret, #arguments, _>(#handle, #interface, #index, #names));
+    let promised = promised_type(method);
     quote! {
         #(#cfgs)*
         #doc
         #(#shown)*
-        pub fn #stub_ident(&self, #(#params),*) -> #private::Promise<#result::Value, #result::Error> {
-            #private::call::<#ret, #wire, _>(#handle, #interface, #index, #names)
+        pub fn #stub_ident(&self, #(#params),*) -> #promised {
+            #call
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The table: how each exported method is run on a target.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 
-use super::library;
+use super::{argument_types, library, return_type};
 use crate::model::{Method, Owner, Param, Receiver, Target};
-use crate::types::{self, Lend};
+use crate::types::{self, Ends, Lend};
 
 /// `impl StubOf<Counter> for CounterStub`: the table, and how a target moves behind the stub. `parent` is the table
 /// of the contract that this one extends.
@@ -23,29 +22,35 @@ pub(crate) fn stub_of(target: &Target, parent: Option<TokenStream>) -> TokenStre
         Some(parent) => quote!(#private::Option::Some(#parent)),
         None => quote!(#private::Option::None),
     };
-    let serve = if target.is_serial() { format_ident!("serve_serial") } else { format_ident!("serve_shared") };
-    quote! {
+    let serve =
+        if target.is_serial() { format_ident!("serve_serial") } else { format_ident!("serve_shared") };
+    // Where the target is named: that it must be `Send`, and perhaps `Sync`, is asked here.
+    let at = match &target.owner {
+        Owner::Inherent(own) => Ends::of(own).first,
+        Owner::Contract { .. } => target.name.span(),
+    };
+    let table = quote_spanned!(at=> &'static __farcall::Table<#own>);
+    let served = quote_spanned!(at=> __farcall::#serve(target, Self::TABLE));
+    quote_spanned! {at=>
         #[automatically_derived]
-        impl #params #private::StubOf<#own> for #stub #clause {
-            const TABLE: &'static #private::Table<#own> = &#private::Table {
-                interface: <Self as #private::Stub>::interface,
+        impl #params __farcall::StubOf<#own> for #stub #clause {
+            const TABLE: #table = &__farcall::Table {
+                interface: <Self as __farcall::Stub>::interface,
                 methods: &[#(#methods),*],
                 parent: #parent,
             };
-            fn serve(target: #own) -> Self {
-                #private::Pipeline::from_handle(#private::#serve(target, Self::TABLE))
-            }
+            fn serve(target: #own) -> Self { __farcall::Pipeline::from_handle(#served) }
         }
     }
 }
 
-/// Input: `async fn rename(&self, name: &str)`, output: `Method::shared_async(|target, call| call.start(
-/// move |(a0,): (String,)| async move { <Foo>::rename(&target, Borrow::borrow(&a0)).await }))`
+/// Input: `async fn rename(&self, name: &str)`, output: `Method::shared_async(|target, call| call.start::<(String,), _>(
+/// move |(a0,)| async move { <Foo>::rename(&target, Borrow::borrow(&a0)).await }))`
 fn method(target: &Target, method: &Method) -> TokenStream {
     let private = &library();
     let (cfgs, ident) = (&method.carried.cfgs, &method.ident);
     let names: Vec<Ident> = (0..method.params.len()).map(|index| format_ident!("a{index}")).collect();
-    let (pattern, wire) = (types::tuple(names.iter()), method.wire_types(private));
+    let (pattern, wire) = (types::tuple(names.iter()), argument_types(method));
     let arguments = method.params.iter().zip(&names).map(|(param, name)| argument(param, name));
     let own = owner(target);
     let lent = match (method.is_async, method.receiver) {
@@ -53,18 +58,23 @@ fn method(target: &Target, method: &Method) -> TokenStream {
         (true, Receiver::Shared) => quote!(&target),
         (true, Receiver::Exclusive) => quote!(&mut target),
     };
-    let run = quote_spanned!(ident.span()=> #own::#ident(#lent #(, #arguments)*));
+    // In the place of the method, but with names of its own.
+    let at = Span::call_site().located_at(ident.span());
+    let run = quote_spanned!(at=> #own::#ident(#lent #(, #arguments)*));
     let constructor = match (target.is_serial(), method.is_async) {
         (false, false) => quote!(shared),
         (false, true) => quote!(shared_async),
         (true, false) => quote!(serial),
         (true, true) => quote!(serial_async),
     };
+    let ret = return_type(method);
     let shim = match (method.is_async, method.receiver) {
-        (false, _) => quote!(|target, call| call.run(|#pattern: #wire| #run)),
+        (false, _) => quote!(|target, call| call.run::<#wire, #ret>(|#pattern| #run)),
         (true, receiver) => {
             let mutability = (receiver == Receiver::Exclusive).then(|| quote!(mut));
-            quote!(|#mutability target, call| call.start(move |#pattern: #wire| async move { #run.await }))
+            let start =
+                quote_spanned!(at=> call.start::<#wire, _>(move |#pattern| async move { #run.await }));
+            quote!(|#mutability target, call| #start)
         }
     };
     let spawned = method.spawned.then(|| quote!(.spawned()));
@@ -75,7 +85,7 @@ fn method(target: &Target, method: &Method) -> TokenStream {
 fn owner(target: &Target) -> TokenStream {
     let own = target.target_type();
     match &target.owner {
-        Owner::Inherent(ty) => quote_spanned!(ty.span()=> <#own>),
+        Owner::Inherent(ty) => quote_spanned!(Ends::of(ty).first=> <#own>),
         Owner::Contract { .. } => {
             let (name, (_, arguments, _)) = (&target.name, target.generics.split_for_impl());
             quote!(<#own as #name #arguments>)

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
 
-use super::{checks, describe, in_block, library, lints, phantom};
+use super::{describe, in_block, library, lints, phantom, promise_type, value_type};
+use crate::types::Ends;
 use crate::value::{Field, Shape, Value};
 
 /// Everything that is printed for a value.
@@ -17,7 +17,6 @@ pub(crate) fn value(value: &Value) -> TokenStream {
     let definition = has_accessors.then(|| definition(value));
     let pipeline = has_accessors.then(|| pipeline(value));
     let (pipeline_type, description) = (pipeline_type(value), describe::body(value));
-    let checks = field_checks(value);
     let items = quote! {
         #pipeline
         #[automatically_derived]
@@ -30,7 +29,6 @@ pub(crate) fn value(value: &Value) -> TokenStream {
             type Value = Self;
             fn into_value(self) -> Self { self }
         }
-        #checks
     };
     let block = in_block(&value.private, &items);
     quote!(#definition #block)
@@ -42,6 +40,7 @@ fn pipeline_type(value: &Value) -> TokenStream {
     let private = &library();
     match &value.shape {
         Shape::Through(ty) | Shape::Newtype(Field { ty, accessor: Some(_), .. }) => {
+            let ty = value_type(ty, Ends::of(ty));
             quote!(<#ty as #private::RpcValue>::Pipeline)
         }
         _ if value.accessible().is_empty() => quote!(#private::NoPipeline),
@@ -90,10 +89,12 @@ fn pipeline(value: &Value) -> TokenStream {
             quote!(#[doc = #doc])
         });
         let index = proc_macro2::Literal::u16_unsuffixed(index);
+        let (promise, value, place) = (promise_type(ty), value_type(ty, Ends::of(ty)), quote!(&self.0));
+        let call = quote_spanned!(Ends::of(ty).first=> __farcall::field::<#value>(#place, #index));
         quote! {
             #doc
             #(#shown)*
-            pub fn #name(&self) -> #private::Promise<#ty> { #private::field(&self.0, #index) }
+            pub fn #name(&self) -> #promise { #call }
         }
     });
     quote! {
@@ -106,16 +107,4 @@ fn pipeline(value: &Value) -> TokenStream {
             fn into_handle(self) -> #private::Handle { self.0 }
         }
     }
-}
-
-/// Each field's type must travel; said under the type, and not in a `where` clause, in which a recursive type has
-/// no end.
-fn field_checks(value: &Value) -> TokenStream {
-    let private = &library();
-    let fields = value.parts().into_iter().map(|ty| quote_spanned!(ty.span()=> field::<#ty>();));
-    checks::in_function(
-        &value.bounded(),
-        &quote!(fn field<__V: #private::RpcValue>() {}),
-        &quote!(#(#fields)*),
-    )
 }
