@@ -23,7 +23,7 @@ pub(crate) const SPLICE_FROM: usize = 16 * 1024;
 
 /// A live reference as it travels inside a value: what it refers to, and which interface its stub has.
 #[derive(Clone, Debug)]
-pub struct Capability {
+pub(crate) struct Capability {
     /// What the stub refers to.
     pub(crate) handle: Handle,
     /// The interface of the stub, if it is known here.
@@ -32,7 +32,7 @@ pub struct Capability {
 
 /// An encoded value or argument list: bytes, large payloads between them, and the capabilities in it.
 #[derive(Debug, Default)]
-pub struct Encoded {
+pub(crate) struct Encoded {
     /// The postcard bytes, without the spliced payloads.
     pub(crate) bytes: Vec<u8>,
     /// Payloads that stand before the byte at their offset in `bytes`, ascending.
@@ -186,7 +186,7 @@ impl postcard::ser_flavors::Flavor for Append<'_> {
 
 /// The capabilities that came with a message; each can be taken once.
 #[derive(Debug, Default)]
-pub struct CapTable {
+pub(crate) struct CapTable {
     slots: Vec<Option<Capability>>,
 }
 

@@ -8,6 +8,7 @@ use crate::codec::Encoded;
 const KEPT: usize = 16;
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "a box moves faster than the five vectors in it")]
     static POOL: RefCell<Vec<Box<Encoded>>> = const { RefCell::new(Vec::new()) };
     /// The buffer that was given back last: mostly the only one.
     static LAST: Cell<Option<Box<Encoded>>> = const { Cell::new(None) };

@@ -79,6 +79,7 @@ impl<T: RpcValue, X> Promise<T, X> {
 
     /// Lets the call run to its end although nobody waits for its result, which is dropped. It does not survive
     /// the loss of the connection.
+    #[expect(clippy::needless_pass_by_value, reason = "the promise ends here")]
     pub fn detach(this: Self) {
         Self::handle(&this).detach();
     }

@@ -9,7 +9,6 @@ use farcall_core::connection::Connection;
 use farcall_core::error::Error;
 use farcall_core::handle::Handle;
 use farcall_core::limits::Limits;
-use farcall_core::promise::Pipeline;
 use farcall_core::stub::{IntoStub, Stub};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};

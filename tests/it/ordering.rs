@@ -276,7 +276,7 @@ behaviours! {
         assert_eq!(ran, [1, 2]);
     }
 
-    async fn stub_that_came_home_does_not_overtake(transport: Transport) {
+    async fn r131_stub_that_came_home_does_not_overtake(transport: Transport) {
         let main = Shared::default();
         let go = Arc::clone(&main.go);
         let (stub, _link) = open(transport, main).await;

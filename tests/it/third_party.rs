@@ -167,8 +167,26 @@ impl Third {
     }
 }
 
+/// Stands before an origin and a third party.
+pub struct Gateway {
+    origin: OriginStub,
+    behind: ThirdStub,
+}
+
+#[rpc_target]
+impl Gateway {
+    /// Passes a promise on, without waiting for it.
+    pub fn late_child(&self) -> ChildStub {
+        self.origin.late_child().clone()
+    }
+
+    pub async fn keep(&self, origin: OriginStub) {
+        self.behind.keep(origin).await.unwrap();
+    }
+}
+
 behaviours! {
-    async fn calls_go_through_the_introducer(transport: Transport) {
+    async fn r84_calls_go_through_the_introducer(transport: Transport) {
         let (origin, _a) = open(transport, Origin::default()).await;
         let (third, _c) = open(transport, Third::default()).await;
         assert_eq!(third.increment(&origin, 3).await.unwrap(), 3);
@@ -186,7 +204,7 @@ behaviours! {
         c.server_holds(0).await;
     }
 
-    async fn errors_come_through_as_they_are(transport: Transport) {
+    async fn r177_errors_come_through_as_they_are(transport: Transport) {
         let (origin, _a) = open(transport, Origin::default()).await;
         let (third, _c) = open(transport, Third::default()).await;
         let (refused, panicked) = third.fails(&origin).await.unwrap();
@@ -234,20 +252,60 @@ behaviours! {
         assert_eq!(runs.load(Ordering::SeqCst), 0);
     }
 
-    async fn target_lives_while_a_third_party_keeps_it(transport: Transport) {
+    async fn r85_target_lives_while_a_third_party_keeps_it(transport: Transport) {
         let main = Origin::default();
         let alive = Arc::downgrade(&main.alive);
         let (third, c) = open(transport, Third::default()).await;
-        let (origin, _a) = open(transport, main).await;
+        let (origin, a) = open(transport, main).await;
         third.keep(&origin).await.unwrap();
         drop(origin);
         assert_eq!(third.use_kept().await.unwrap(), 1);
         assert_eq!(third.use_kept().await.unwrap(), 2);
         assert!(alive.strong_count() > 0);
         third.clear().await.unwrap();
-        if transport == Transport::InProcess {
-            until(|| alive.strong_count() == 0).await;
+        c.server_holds(0).await;
+        // Nothing else was held over that connection.
+        if let (Some(client), Some(server)) = (&a.client, &a.server) {
+            tokio::join!(client.closed(), server.closed());
         }
+        until(|| alive.strong_count() == 0).await;
+    }
+
+    async fn r121_pipelines_through_a_promise_that_is_passed_on(transport: Transport) {
+        let main = Origin::default();
+        let (started, go) = (Arc::clone(&main.started), Arc::clone(&main.go));
+        let (origin, a) = open(transport, main).await;
+        let (gateway, c) = open(transport, Gateway { origin, behind: Third::default().into_stub() }).await;
+        // It answers before the origin has, and its caller has called through both long before.
+        let used = gateway.late_child().sibling().number(|n: i64| n * 5);
+        started.notified().await;
+        go.notify_one();
+        assert_eq!(used.await.unwrap(), 5);
+        let child = gateway.late_child();
+        let number = child.number(|n: i64| n * 5);
+        started.notified().await;
+        let settled = child.await.unwrap();
+        go.notify_one();
+        assert_eq!(number.await.unwrap(), 10);
+        assert_eq!(settled.number(|n: i64| n).await.unwrap(), 3);
+        drop(settled);
+        a.server_holds(0).await;
+        c.server_holds(0).await;
+    }
+
+    async fn r142_callback_that_is_stored_behind_a_gateway_works_later(transport: Transport) {
+        let (behind, a) = open(transport, Third::default()).await;
+        let origin: OriginStub = Origin::default().into_stub();
+        let (gateway, c) = open(transport, Gateway { origin, behind: behind.clone() }).await;
+        let callback = Origin::default();
+        let alive = Arc::downgrade(&callback.alive);
+        gateway.keep(callback).await.unwrap();
+        assert_eq!(behind.use_kept().await.unwrap(), 1);
+        assert_eq!(behind.use_kept().await.unwrap(), 2);
+        assert!(alive.strong_count() > 0);
+        behind.clear().await.unwrap();
+        until(|| alive.strong_count() == 0).await;
+        a.server_holds(0).await;
         c.server_holds(0).await;
     }
 
@@ -289,7 +347,7 @@ behaviours! {
 }
 
 behaviours! { wire
-    async fn lost_connection_of_the_introducer_fails_the_call(transport: Transport) {
+    async fn r85_lost_connection_of_the_introducer_fails_the_call(transport: Transport) {
         let main = Origin::default();
         let started = Arc::clone(&main.started);
         let (origin, a) = open(transport, main).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::arg::{ArgDecoder, ParamList};
-use crate::codec::{CapTable, Capability, Encoded, FilledArg, ValueEncoder};
+use crate::codec::{CapTable, Capability, FilledArg, ValueEncoder};
 use crate::error::{Error, ErrorKind};
 use crate::interface::MethodInfo;
 use crate::local::LocalSlot;

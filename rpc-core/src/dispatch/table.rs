@@ -128,10 +128,10 @@ impl<T: Send> Table<T> {
     ) -> Result<Found, Error> {
         for (level, table) in self.levels() {
             let interface = (table.interface)();
-            if std::ptr::eq(interface, wanted) {
-                if let Some(info) = interface.method(index) {
-                    return Ok(table.found(level, index, info.params_count(), info));
-                }
+            if std::ptr::eq(interface, wanted)
+                && let Some(info) = interface.method(index)
+            {
+                return Ok(table.found(level, index, info.params_count(), info));
             }
         }
         self.find(id)

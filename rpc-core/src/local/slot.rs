@@ -310,10 +310,10 @@ impl LocalSlot {
                 state.running.replace(running)
             }
         };
-        if let Some(running) = refused {
-            if self.is_cancelled() {
-                running.cancel();
-            }
+        if let Some(running) = refused
+            && self.is_cancelled()
+        {
+            running.cancel();
         }
     }
 }
@@ -388,7 +388,7 @@ impl LocalHandle {
             if let Some(polled) = self.take() {
                 let completed = COMPLETED.get().wrapping_add(1);
                 COMPLETED.set(completed);
-                if completed % 64 != 0 {
+                if !completed.is_multiple_of(64) {
                     return Poll::Ready(polled);
                 }
                 self.put_back(polled);

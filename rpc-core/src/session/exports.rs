@@ -39,11 +39,11 @@ impl Exports {
     }
 
     fn introduce(&mut self, target: &Capability, identity: Option<usize>) -> i64 {
-        if let Some(id) = identity.and_then(|identity| self.by_identity.get(&identity)) {
-            if let Some(export) = self.by_id.get_mut(id) {
-                export.introduced += 1;
-                return *id;
-            }
+        if let Some(id) = identity.and_then(|identity| self.by_identity.get(&identity))
+            && let Some(export) = self.by_id.get_mut(id)
+        {
+            export.introduced += 1;
+            return *id;
         }
         self.last -= 1;
         if let Some(identity) = identity {

@@ -555,14 +555,14 @@ impl<P: Parts> Session<P> {
 
     /// The slot of a capability of the peer, with one more handle and one more introduction.
     pub(crate) fn import_capability(&mut self, id: i64) -> SlotKey {
-        if let Some(key) = self.import_caps.get(&id).copied() {
-            if let Some(import) = self.imports.get_mut(key) {
-                import.handles += 1;
-                if let State::Capability { introduced, .. } = &mut import.state {
-                    *introduced += 1;
-                }
-                return key;
+        if let Some(key) = self.import_caps.get(&id).copied()
+            && let Some(import) = self.imports.get_mut(key)
+        {
+            import.handles += 1;
+            if let State::Capability { introduced, .. } = &mut import.state {
+                *introduced += 1;
             }
+            return key;
         }
         let introduced = u64::from(id != 0);
         let state = State::Capability { id, introduced };
@@ -692,12 +692,12 @@ fn keep_routes(schema: Option<&'static Schema>, outcome: Outcome<Cap>, piped: &[
     let Outcome::Value(mut answer) = outcome else { return outcome };
     for path in piped {
         let index = schema.and_then(|schema| schema.project_cap(answer.body.as_slice(), path.steps()).ok());
-        if let Some(cap) = index.and_then(|index| answer.caps.get_mut(index as usize)) {
-            if matches!(cap, Cap::Hosted(_) | Cap::Pending(..)) {
-                // What it held is dropped with the event queue, not here.
-                let held = std::mem::replace(cap, Cap::Route(path.clone()));
-                answer.caps.push(held);
-            }
+        if let Some(cap) = index.and_then(|index| answer.caps.get_mut(index as usize))
+            && matches!(cap, Cap::Hosted(_) | Cap::Pending(..))
+        {
+            // What it held is dropped with the event queue, not here.
+            let held = std::mem::replace(cap, Cap::Route(path.clone()));
+            answer.caps.push(held);
         }
     }
     Outcome::Value(answer)

@@ -12,7 +12,7 @@ mod plain;
 pub(crate) use decode::{CallMessage, Message, WireArg, WireCap, decode};
 pub use encode::Segment;
 pub(crate) use encode::{CallFrame, Mark, Out};
-pub use path::Path;
+pub(crate) use path::Path;
 pub(crate) use plain::{plain_answer, plain_call};
 
 /// The first bytes of every connection's greeting.

@@ -6,7 +6,7 @@ const INLINE: usize = 6;
 
 /// Field indexes that lead from a value to a part of it. Short ones need no allocation.
 #[derive(Clone, Debug)]
-pub struct Path(Repr);
+pub(crate) struct Path(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
