@@ -15,7 +15,9 @@ pub(crate) use side::{Side, does, local};
 /// Takes bytes apart as one frame. What is a frame is the same after it was written and read again.
 pub fn frames(data: &[u8]) {
     let limits = Limits::default();
-    let Ok(message) = decode(data, &limits) else { return };
+    let decoded = decode(data, &limits);
+    check_plain(data, &decoded);
+    let Ok(message) = decoded else { return };
     let exceeds = match &message {
         Message::Call(call) => call.over.is_some(),
         Message::Answer { over, .. } => over.is_some(),
@@ -27,6 +29,27 @@ pub fn frames(data: &[u8]) {
     let written = encode(&message);
     let again = decode(&written, &limits).expect("what was written can be read");
     assert_eq!(encode(&again), written, "{message:?}");
+}
+
+/// The short way of small calls reads and writes what the general way does.
+fn check_plain(data: &[u8], decoded: &Result<Message<'_>, wire::WireError>) {
+    let mut out = Out::default();
+    if let Some((flags, target, method, body)) = wire::plain_call(data) {
+        let Ok(Message::Call(call)) = decoded else { panic!("{decoded:?}") };
+        assert_eq!((call.flags, call.target, call.method, call.body), (flags, target, method, &data[body..]));
+        assert!(call.path.is_empty() && call.caps.is_empty() && call.args.is_empty() && call.over.is_none());
+        out.plain_call(flags, target, method, call.body);
+    } else if let Some((id, body)) = wire::plain_answer(data) {
+        let Ok(Message::Answer { id: other, user: false, caps, over: None, body: same }) = decoded else {
+            panic!("{decoded:?}");
+        };
+        assert_eq!((id, body, caps.len()), (*other, *same, 0));
+        out.plain_answer(id, body);
+    } else {
+        return;
+    }
+    let frame = flatten(&mut out).split_off(LENGTH_BYTES);
+    assert_eq!(decoded.as_ref().map(encode), Ok(frame));
 }
 
 /// Writes a message as a frame, without its length field.

@@ -49,7 +49,8 @@ pub trait IntoValue {
 /// schema that says something else makes values unreadable.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross an RPC boundary",
-    note = "derive `RpcValue` for it (with serde's `Serialize` and `Deserialize`), export it with `#[rpc_target]`, or wrap it in `Plain<{Self}>`"
+    note = "derive `RpcValue` for it (with serde's `Serialize` and `Deserialize`), or wrap it in `Plain<{Self}>`",
+    note = "if it is a target (exported with `#[rpc_target]`), it travels as its stub: take `{Self}Stub`"
 )]
 pub trait RpcValue: Sized + Send + 'static + IntoValue<Value = Self> + Serialize + DeserializeOwned {
     /// The view that a promise of such a value gives.

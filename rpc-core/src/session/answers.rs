@@ -218,7 +218,10 @@ impl<P: Parts> Session<P> {
         } else if self.ended().is_some() {
             return;
         } else if flags & flag::FORGET != 0 {
-            self.write_reply(id, reply);
+            // A caller that neither waits nor comes back for the answer gets none.
+            if flags & flag::SEND != 0 {
+                self.write_reply(id, reply);
+            }
         } else {
             let key = self.new_answer(id, flags, State::Running(None));
             self.finish_entry(key, reply);
@@ -619,7 +622,8 @@ impl<P: Parts> Session<P> {
     pub(crate) fn keep_detached(&mut self) {
         for key in self.answers.keys() {
             if let Some(entry) = self.answers.get_mut(key) {
-                (entry.importer, entry.send) = (false, false);
+                self.kept_calls -= usize::from(std::mem::take(&mut entry.importer));
+                entry.send = false;
                 self.drop_if_unheld(key);
             }
         }

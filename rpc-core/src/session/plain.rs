@@ -132,7 +132,8 @@ impl<P: Parts> Session<P> {
     /// was done.
     #[inline]
     pub(crate) fn complete_plain(&mut self, id: i64, flags: u8, reply: &Reply) -> bool {
-        let plain = flags & flag::FORGET != 0
+        let plain = flags & flag::SEND != 0
+            && flags & flag::FORGET != 0
             && matches!(reply.status, Status::Value)
             && reply.encoded.is_plain()
             && reply.encoded.bytes.len() <= SHORT

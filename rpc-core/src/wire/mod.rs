@@ -9,6 +9,8 @@ mod encode;
 mod path;
 mod plain;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use decode::WireError;
 pub(crate) use decode::{CallMessage, Message, WireArg, WireCap, decode};
 pub use encode::Segment;
 pub(crate) use encode::{CallFrame, Mark, Out};

@@ -1,6 +1,6 @@
 //! The flags that say whether an answer is sent and whether it is kept (R2).
 
-use super::{Two, split};
+use super::{Two, call_frame, split};
 use crate::fuzzing::{does, encoded};
 use crate::wire::{Path, flag, kind};
 
@@ -94,6 +94,17 @@ fn dropping_the_promise_cancels() {
     assert_eq!(two.go(), (vec![FINISH], vec![]));
     assert_eq!(two.far.cancelled, [1]);
     two.is_clean();
+}
+
+#[test]
+fn a_call_that_says_forget_and_not_send_is_never_answered() {
+    for method in [does::RETURN, does::FAIL, does::WAIT, does::RETURN_ERROR] {
+        let mut two = Two::new();
+        two.far.handle(&call_frame(flag::FORGET, (0, &[]), method, &[])).unwrap();
+        two.far.complete(1, None);
+        assert_eq!(two.far.flush(), [0; 0], "{method}");
+        assert_eq!(two.far.session.sizes().0, 0);
+    }
 }
 
 #[test]

@@ -200,6 +200,25 @@ fn r156_the_end_gives_everything_up() {
 }
 
 #[test]
+fn r18_what_was_detached_outlives_the_peaceful_end_of_the_peer() {
+    let mut two = Two::new();
+    let detached = two.call(does::WAIT);
+    two.near.session.detach(detached);
+    two.near.drop_handle(detached);
+    two.call(does::WAIT);
+    two.go();
+    two.near.session.leave();
+    two.go();
+    two.far.session.peer_closed(Error::new(ErrorKind::Disconnected, "closed"));
+    two.far.after();
+    assert_eq!(two.far.cancelled, [2], "nobody waits for that one any more");
+    assert!(two.far.session.ended().is_none());
+    complete_first(&mut two);
+    assert!(two.far.session.ended().is_some(), "with the last of them");
+    assert_eq!(two.far.session.sizes(), (0, 0));
+}
+
+#[test]
 fn r156_a_method_that_starts_as_the_session_ends_is_cancelled() {
     let mut two = Two::new();
     two.call(does::WAIT);
