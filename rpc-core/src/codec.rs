@@ -193,6 +193,9 @@ pub(crate) struct CapTable {
 impl CapTable {
     #[inline]
     pub(crate) fn new(caps: Vec<Capability>) -> Self {
+        if caps.is_empty() {
+            return Self::default();
+        }
         Self { slots: caps.into_iter().map(Some).collect() }
     }
 }

@@ -3,13 +3,17 @@
 //! Every function here takes arbitrary bytes and panics if the library does what it must not. `fuzz/` feeds them
 //! what libFuzzer finds, the tests what a small generator of random numbers gives.
 
+mod choices;
 mod side;
+
+use choices::Choices;
 
 use crate::codec::{Encoded, FilledArg};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::wire::{self, CallFrame, LENGTH_BYTES, Message, Out, Path, Segment, WireArg, decode, flag};
 
+pub use choices::Random;
 pub(crate) use side::{Side, does, local};
 
 /// Takes bytes apart as one frame. What is a frame is the same after it was written and read again.
@@ -122,34 +126,6 @@ pub(crate) fn flatten(out: &mut Out) -> Vec<u8> {
 
 pub(crate) fn encoded(body: &[u8]) -> Encoded {
     Encoded { bytes: body.to_vec(), ..Encoded::default() }
-}
-
-/// A source of small choices; nothing but zeros when it is used up.
-struct Choices<'a>(&'a [u8]);
-
-impl Choices<'_> {
-    fn next(&mut self) -> u8 {
-        match self.0.split_first() {
-            Some((first, rest)) => {
-                self.0 = rest;
-                *first
-            }
-            None => 0,
-        }
-    }
-
-    fn below(&mut self, most: usize) -> usize {
-        usize::from(self.next()) % most.max(1)
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
-        if all.is_empty() { None } else { Some(all[self.below(all.len())]) }
-    }
-
-    fn path(&mut self) -> &'static [u16] {
-        const PATHS: [&[u16]; 6] = [&[1], &[2], &[], &[0], &[9], &[1, 1]];
-        PATHS[self.below(PATHS.len())]
-    }
 }
 
 /// Limits that are reached soon.
@@ -398,29 +374,5 @@ pub fn pair(data: &[u8]) {
         assert_eq!(side.session.sizes(), (0, 0), "something is left");
         assert!(side.session.is_idle());
         side.session.check_empty();
-    }
-}
-
-/// A run of random numbers (xorshift), for tests without a fuzzer.
-#[derive(Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The run that a seed, which is not 0, begins.
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// So many random bytes.
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| (self.number() >> 32) as u8).collect()
     }
 }

@@ -31,6 +31,9 @@ pub struct Limits {
     pub unsent_answer_bytes: usize,
     /// Bytes of answers not taken by the transport at which the session ends. Default 128 MiB.
     pub unsent_answer_bytes_hard: usize,
+    /// How long output may wait without the transport taking any of it before the session ends: the peer does not
+    /// read. Default 30 seconds. Checked by the driver.
+    pub write_stall: std::time::Duration,
     /// Bytes of calls in the waiting line of a caller that outruns its peer. Default 64 MiB.
     pub line_bytes: usize,
     /// Calls that wait in line or for their answer. Default 65,536.
@@ -54,6 +57,7 @@ impl Default for Limits {
             answer_bytes: 64 * MIB,
             unsent_answer_bytes: 16 * MIB,
             unsent_answer_bytes_hard: 128 * MIB,
+            write_stall: std::time::Duration::from_secs(30),
             line_bytes: 64 * MIB,
             calls_in_flight: 65_536,
             unread_result_bytes: 64 * MIB,

@@ -77,6 +77,19 @@ impl<T: RpcValue, X> Promise<T, X> {
         this.view.into_handle()
     }
 
+    /// Waits until the call has left this side's buffers for the transport: after a burst of calls, a measure of
+    /// how far the peer has kept up. A call inside this process has left when it was made.
+    pub fn sent(this: &Self) -> impl Future<Output = ()> + Send + '_
+    where
+        X: 'static,
+    {
+        std::future::poll_fn(move |cx| match &Self::handle(this).0 {
+            Repr::Slot(slot) => slot.poll_sent(cx),
+            Repr::Shared(slot) => slot.poll_sent(cx),
+            Repr::Local(_) | Repr::LocalCall(_) | Repr::Broken(_) => Poll::Ready(()),
+        })
+    }
+
     /// Lets the call run to its end although nobody waits for its result, which is dropped. It does not survive
     /// the loss of the connection.
     #[expect(clippy::needless_pass_by_value, reason = "the promise ends here")]

@@ -5,11 +5,13 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use farcall_core::Segment;
 use farcall_core::connection::{Connection, Input, Turned};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
 
 /// Which side of a connection a driver is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +36,15 @@ pub struct Driver<S> {
     closing: bool,
     /// The peer has closed its direction, and calls that it detached still run.
     lingering: bool,
+    /// How long the peer may take nothing, and the timer that runs while output waits.
+    patience: Duration,
+    stall: Option<Pin<Box<Sleep>>>,
     /// How the last turn ended: after a bounded one, what has come in is handled before more is read.
     turned: Turned,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    pub(crate) fn new(stream: S, connection: Connection, side: Side) -> Self {
+    pub(crate) fn new(stream: S, connection: Connection, side: Side, patience: Duration) -> Self {
         Self {
             stream,
             connection,
@@ -48,6 +53,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             writing: Writing::default(),
             closing: false,
             lingering: false,
+            patience,
+            stall: None,
             turned: Turned::NeedInput,
         }
     }
@@ -76,7 +83,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Pin::new(&mut self.stream).poll_flush(cx);
             }
             ready!(self.writing.poll(Pin::new(&mut self.stream), cx))?;
+            self.stall = None;
         }
+    }
+
+    /// Whether output has waited for too long. Called only while it waits: there is no timer otherwise.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let patience = self.patience;
+        self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience))).as_mut().poll(cx)
     }
 }
 
@@ -127,6 +141,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 // Others run before the next turn.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
+            }
+            if wrote.is_pending() && !this.lingering && this.poll_stalled(cx).is_ready() {
+                this.connection.stalled(this.patience);
+                continue;
             }
             if read.is_pending() {
                 if wrote.is_ready() && (this.closing || this.connection.may_close(this.side == Side::Connecting)) {

@@ -57,7 +57,7 @@ impl Endpoint {
 
     fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, side: Side) -> (Connection, Driver<S>) {
         let connection = Connection::new(self.limits.clone(), self.main.clone());
-        (connection.clone(), Driver::new(stream, connection, side))
+        (connection.clone(), Driver::new(stream, connection, side, self.limits.write_stall))
     }
 
     /// Connects to an address. The driver runs on the current tokio runtime.

@@ -185,7 +185,7 @@ behaviours! { wire
         still_answers(&mut raw).await;
     }
 
-    async fn r18_calls_over_the_window_end_the_session(transport: Transport) {
+    async fn r239_calls_over_the_window_end_the_session(transport: Transport) {
         let mut limits = Limits::default();
         limits.running_calls = 1;
         limits.window_bytes = 64 * 1024;
@@ -207,7 +207,7 @@ behaviours! { wire
         assert_eq!(neighbour.echo(Bytes::new()).await.unwrap(), b""[..]);
     }
 
-    async fn r18_calling_and_cancelling_without_end_runs_no_more_than_the_limit(transport: Transport) {
+    async fn r239_calling_and_cancelling_without_end_runs_no_more_than_the_limit(transport: Transport) {
         let mut limits = Limits::default();
         limits.running_calls = 10;
         let target = Store::default();
@@ -231,7 +231,7 @@ behaviours! { wire
         still_answers(&mut raw).await;
     }
 
-    async fn r18_calls_that_come_and_go_behind_a_slow_one_leave_nothing(transport: Transport) {
+    async fn r239_calls_that_come_and_go_behind_a_slow_one_leave_nothing(transport: Transport) {
         let stage = Stage::new(transport, Store::default());
         let mut raw = stage.raw().await;
         raw.send(&Call::of(store("wait"), &[]).frame()).await;
@@ -246,7 +246,7 @@ behaviours! { wire
         until(|| raw.server.table_sizes().0 == 1).await;
     }
 
-    async fn r18_parked_calls_over_the_limit_are_refused_alone(transport: Transport) {
+    async fn r239_parked_calls_over_the_limit_are_refused_alone(transport: Transport) {
         let mut limits = Limits::default();
         limits.parked_bytes = 10_000;
         let stage = Stage::with(transport, limits, Store::default());
@@ -260,7 +260,26 @@ behaviours! { wire
         still_answers(&mut raw).await;
     }
 
-    async fn r18_capabilities_over_the_limit_of_the_holder_are_refused_alone(transport: Transport) {
+    async fn r239_stubs_that_are_never_released_are_limited(transport: Transport) {
+        let mut limits = Limits::default();
+        limits.exports = 5;
+        let stage = Stage::with(transport, limits, Store::default());
+        let mut raw = stage.raw().await;
+        let child = Call { flags: SEND | FORGET, ..Call::of(store("child"), &[]) };
+        for n in 1..=5 {
+            assert!(matches!(raw.call(&child).await, Got::Answer { id, .. } if id == n));
+        }
+        match raw.call(&child).await {
+            Got::Reject { kind: 9, text, .. } => {
+                assert_eq!(text, "the peer would hold 6 targets; the limit `exports` is 5");
+            }
+            other => panic!("{other:?}"),
+        }
+        raw.send(&crate::kit::raw::release(-3, 1)).await;
+        assert!(matches!(raw.call(&child).await, Got::Answer { id: 7, .. }), "one was given back");
+    }
+
+    async fn r239_capabilities_over_the_limit_of_the_holder_are_refused_alone(transport: Transport) {
         let mut limits = Limits::default();
         limits.caps_per_message = 3;
         let stage = Stage::with(transport, limits, Store::default());
@@ -295,7 +314,7 @@ behaviours! { wire
 
 /// A peer that calls and never reads: answers pile up until deliveries stop, refusals until the session ends.
 #[tokio::test]
-async fn r6_a_peer_that_does_not_read_is_stopped() {
+async fn r239_a_peer_that_does_not_read_is_stopped() {
     let mut limits = Limits::default();
     limits.unsent_answer_bytes = 100_000;
     limits.unsent_answer_bytes_hard = 1_000_000;

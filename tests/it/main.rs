@@ -31,6 +31,7 @@ mod round_trips;
 mod security;
 mod shutdown;
 mod signatures;
+mod stalled;
 mod third_party;
 mod threads;
 mod transports;

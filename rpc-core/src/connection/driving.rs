@@ -229,15 +229,25 @@ impl Connection {
     /// Takes everything that waits to be written into `segment`, which must have been written. Tells whether
     /// there is anything.
     pub fn take_output(&self, segment: &mut Segment) -> bool {
-        self.with(|state| {
+        let (waits, sent) = self.with(|state| {
             state.session.serve_line();
             let waits = !state.session.out.is_empty();
             if waits {
                 state.session.out.swap(segment);
             }
             state.session.set_writing_answers(if waits { segment.answer_bytes } else { 0 });
-            waits
-        })
+            (waits, if waits { std::mem::take(&mut state.sent) } else { Vec::new() })
+        });
+        for waker in sent {
+            waker.wake();
+        }
+        waits
+    }
+
+    /// The transport has taken nothing for this long although there was something: the peer does not read (R6).
+    pub fn stalled(&self, patience: std::time::Duration) {
+        let text = format!("the peer does not read: nothing was taken for {patience:?}, the limit `write_stall`");
+        self.close(Error::new(ErrorKind::Limit, text).with_may_have_run(true));
     }
 
     /// Registers the driver to be woken when there is something to do. Tells whether there is already; then a turn

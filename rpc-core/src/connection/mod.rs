@@ -42,6 +42,8 @@ struct State {
     driver: Option<Waker>,
     /// Those who wait for the line to be empty.
     ready: Vec<Waker>,
+    /// Those who wait for a call to leave.
+    sent: Vec<Waker>,
     /// Those who wait for the end.
     closed: Vec<Waker>,
     /// The driver has something to do beside writing and running calls.
@@ -111,6 +113,7 @@ impl Connection {
             session: Session::new(id, limits, main, ""),
             driver: None,
             ready: Vec::new(),
+            sent: Vec::new(),
             closed: Vec::new(),
             wake_driver: false,
             blocked: false,
@@ -282,6 +285,18 @@ impl Connection {
         })
     }
 
+    /// Waits until a call has left this side's buffers for the transport.
+    pub(crate) fn poll_sent(&self, key: SlotKey, cx: &Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        self.with(|state| {
+            if state.session.is_sent(key) || state.session.ended().is_some() {
+                return Poll::Ready(());
+            }
+            wait_in(&mut state.sent, waker);
+            Poll::Pending
+        })
+    }
+
     /// Entries of the two tables: what the peer may refer to here (its calls included), and what this side holds
     /// of the peer.
     pub fn table_sizes(&self) -> (usize, usize) {
@@ -339,6 +354,7 @@ impl State {
         }
         if ended {
             wakers.append(&mut self.closed);
+            wakers.append(&mut self.sent);
         }
         Some(After { events: self.session.take_events(SPARE.try_with(Cell::take).unwrap_or_default()), driver, wakers })
     }

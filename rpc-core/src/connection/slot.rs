@@ -133,6 +133,11 @@ impl SlotRef {
         }
     }
 
+    /// Waits until the call has left for the transport.
+    pub(crate) fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {
+        self.connection.poll_sent(self.key(), cx)
+    }
+
     /// Passes the outcome on as an argument of a call, when it is there.
     pub(crate) fn subscribe(&self, gather: Arc<Gather>, param: u8) {
         let key = self.key();

@@ -385,6 +385,15 @@ impl<P: Parts> Session<P> {
         self.imports.get_mut(key).map(|import| &mut import.waiter)
     }
 
+    /// Whether the frame of the call has left the buffer, or there never was one.
+    pub(crate) fn is_sent(&self, key: SlotKey) -> bool {
+        match self.imports.get(key).map(|import| &import.state) {
+            Some(State::Lined { .. }) => false,
+            Some(State::Waiting(waiting)) => !self.out.holds(waiting.mark),
+            Some(State::Settled { .. } | State::Capability { .. }) | None => true,
+        }
+    }
+
     /// Asks for the outcome, and settles what the callee has to send back for it (R2).
     #[inline]
     pub(crate) fn poll(&mut self, key: SlotKey) -> Polled {

@@ -124,7 +124,7 @@ fn every_example_is_read_back_to_itself() {
 }
 
 #[test]
-fn r10_hashes_in_the_protocol_are_right() {
+fn hashes_in_the_protocol_are_right() {
     for row in table("| name | hash |\n") {
         assert_eq!(format!("{:08x}", name_hash(row[0])), row[1], "{}", row[0]);
     }

@@ -27,7 +27,7 @@ fn stuck(two: &mut Two) -> Vec<u8> {
 }
 
 #[test]
-fn r18_a_call_over_the_window_ends_the_session_and_none_before() {
+fn a_call_over_the_window_ends_the_session_and_none_before() {
     let mut two = Two::with(&one_at_a_time());
     let frame = stuck(&mut two);
     // The call that runs has been started; its credit was not told yet, so it still counts.
@@ -51,7 +51,7 @@ impl Two {
 }
 
 #[test]
-fn r5_a_caller_never_overruns_the_window() {
+fn a_caller_never_overruns_the_window() {
     // One call after many ends at every distance from the end of the window.
     for left in 0..60 {
         let mut two = Two::with(&one_at_a_time());
@@ -80,7 +80,7 @@ fn r5_a_caller_never_overruns_the_window() {
 }
 
 #[test]
-fn r5_the_first_calls_do_not_wait_for_the_greeting() {
+fn the_first_calls_do_not_wait_for_the_greeting() {
     let limits = Limits { window_bytes: 2 * INITIAL_WINDOW, ..Limits::default() };
     let (mut near, mut far) = (Side::new(&limits), Side::new(&limits));
     let main = near.main();
@@ -131,7 +131,7 @@ fn a_window_that_is_shorter_than_a_frame_does_not_get_stuck() {
 }
 
 #[test]
-fn r5_too_many_calls_are_overloaded_and_leave_no_trace() {
+fn too_many_calls_are_overloaded_and_leave_no_trace() {
     let limits = Limits { calls_in_flight: 10, ..Limits::default() };
     let mut two = Two::with(&limits);
     for _ in 0..10 {
@@ -176,7 +176,7 @@ fn a_call_behind_one_that_failed_in_line_fails_as_well() {
 }
 
 #[test]
-fn r18_parked_calls_over_the_limit_are_refused_alone() {
+fn parked_calls_over_the_limit_are_refused_alone() {
     let limits = Limits { parked_bytes: 1000, ..Limits::default() };
     let mut two = Two::with(&limits);
     let parent = two.call(does::WAIT);
@@ -192,7 +192,7 @@ fn r18_parked_calls_over_the_limit_are_refused_alone() {
 }
 
 #[test]
-fn r18_answers_over_the_limit_fail_when_they_are_kept() {
+fn answers_over_the_limit_fail_when_they_are_kept() {
     let mut two = Two::with(&Limits { answer_bytes: 10, ..Limits::default() });
     let keys: Vec<_> = (0..5).map(|_| two.call(does::RETURN)).collect();
     // Not sent, because they are called through; kept, as long as there is room.
@@ -205,7 +205,7 @@ fn r18_answers_over_the_limit_fail_when_they_are_kept() {
 }
 
 #[test]
-fn r18_results_that_nobody_reads_fail_over_the_limit() {
+fn results_that_nobody_reads_fail_over_the_limit() {
     let mut two = Two::with(&Limits { unread_result_bytes: 10, ..Limits::default() });
     let keys: Vec<_> = (0..5).map(|_| two.call(does::RETURN)).collect();
     two.go();
@@ -286,7 +286,7 @@ fn a_limit_that_the_caller_was_not_told_fails_its_call_alone() {
 }
 
 #[test]
-fn r18_targets_over_the_limit_of_the_holder_are_broken_stubs() {
+fn targets_over_the_limit_of_the_holder_are_broken_stubs() {
     let mut two = Two::with(&Limits { imports: 3, ..Limits::default() });
     let mut args = encoded(&[]);
     args.caps.extend((0..5).map(|_| local()));
@@ -298,7 +298,7 @@ fn r18_targets_over_the_limit_of_the_holder_are_broken_stubs() {
 }
 
 #[test]
-fn r18_promised_stubs_over_the_limit_of_the_holder_are_broken() {
+fn promised_stubs_over_the_limit_of_the_holder_are_broken() {
     let mut two = Two::with(&Limits { imports: 5, ..Limits::default() });
     let parent = two.call(does::WAIT);
     for _ in 0..8 {
@@ -327,7 +327,7 @@ fn a_peer_that_gives_up_no_call_is_stopped() {
 }
 
 #[test]
-fn r6_a_peer_that_does_not_read_is_stopped() {
+fn a_peer_that_does_not_read_is_stopped() {
     let limits = Limits { unsent_answer_bytes: 500, unsent_answer_bytes_hard: 2000, ..Limits::default() };
     let mut two = Two::with(&limits);
     let frame = split(&two.call_bytes(does::RETURN)).remove(0);
@@ -348,7 +348,7 @@ fn r6_a_peer_that_does_not_read_is_stopped() {
 }
 
 #[test]
-fn r17_calls_after_a_goaway_are_refused_and_did_not_run() {
+fn calls_after_a_goaway_are_refused_and_did_not_run() {
     let mut two = Two::new();
     let before = two.call(does::WAIT);
     two.go();

@@ -62,7 +62,7 @@ fn a_cancel_that_crosses_the_answer_does_no_harm() {
 }
 
 #[test]
-fn r12_a_call_is_held_by_the_calls_behind_it() {
+fn a_call_is_held_by_the_calls_behind_it() {
     let mut two = Two::new();
     let parent = two.call(does::WAIT);
     let child = two.near.call(parent, &[1], does::WAIT, encoded(&[])).unwrap();
@@ -77,7 +77,7 @@ fn r12_a_call_is_held_by_the_calls_behind_it() {
 }
 
 #[test]
-fn r12_a_detached_call_keeps_what_it_builds_on() {
+fn a_detached_call_keeps_what_it_builds_on() {
     let mut two = Two::new();
     let parent = two.call(does::WAIT);
     let child = two.near.call(parent, &[1], does::RETURN, encoded(&[])).unwrap();
@@ -200,7 +200,7 @@ fn r156_the_end_gives_everything_up() {
 }
 
 #[test]
-fn r18_what_was_detached_outlives_the_peaceful_end_of_the_peer() {
+fn what_was_detached_outlives_the_peaceful_end_of_the_peer() {
     let mut two = Two::new();
     let detached = two.call(does::WAIT);
     two.near.session.detach(detached);

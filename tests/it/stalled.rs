@@ -1,0 +1,74 @@
+//! A peer that does not read, and knowing what has left for it.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use farcall::prelude::*;
+use farcall::{Endpoint, Limits, main_stub};
+use tokio::io::AsyncReadExt;
+
+pub struct Store;
+
+#[rpc_target]
+impl Store {
+    pub fn put(&self, payload: Bytes) -> usize {
+        payload.len()
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_loses_its_session() {
+    let (ours, theirs) = tokio::io::duplex(1024);
+    let mut limits = Limits::default();
+    limits.write_stall = Duration::from_millis(20);
+    let (connection, driver) = Endpoint::new().limits(limits).connect_over(ours);
+    let store: StoreStub = main_stub(&connection);
+    tokio::spawn(driver);
+    let error = store.put(vec![7; 32 * 1024]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.message().contains("write_stall"), "{error}");
+    assert!(error.may_have_run());
+    assert_eq!(connection.closed().await.kind(), ErrorKind::Limit);
+    drop(theirs);
+}
+
+#[tokio::test]
+async fn a_slow_reader_keeps_its_session() {
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    let mut limits = Limits::default();
+    limits.write_stall = Duration::from_secs(10);
+    let (connection, driver) = Endpoint::new().limits(limits).connect_over(ours);
+    let store: StoreStub = main_stub(&connection);
+    tokio::spawn(driver);
+    let call = store.put(vec![7; 32 * 1024]);
+    let mut taken = 0;
+    let mut part = [0; 512];
+    while taken < 32 * 1024 {
+        taken += theirs.read(&mut part).await.unwrap();
+    }
+    assert_eq!(connection.ended(), None);
+    drop(call);
+}
+
+#[tokio::test]
+async fn a_call_counts_as_sent_when_the_transport_has_what_was_before_it() {
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    let (connection, driver) = Endpoint::new().connect_over(ours);
+    let store: StoreStub = main_stub(&connection);
+    tokio::spawn(driver);
+    let first = store.put(vec![7; 32 * 1024]);
+    Promise::sent(&first).await;
+    let second = store.put(vec![7; 8]);
+    let mut sent = pin!(Promise::sent(&second));
+    // The first fills the pipe, and nobody reads: the second stays behind it.
+    tokio::task::yield_now().await;
+    assert_eq!(sent.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
+    let mut part = [0; 4096];
+    loop {
+        tokio::select! {
+            () = &mut sent => break,
+            read = theirs.read(&mut part) => assert!(read.unwrap() > 0),
+        }
+    }
+}
