@@ -52,7 +52,8 @@ pub mod prelude {
     pub use std::future::IntoFuture as _;
 
     pub use crate::{
-        Bytes, CallError, Error, ErrorKind, Fault, IntoStub, Plain, Promise, RpcFn, RpcValue, Stub, rpc_target,
+        Bytes, CallError, Error, ErrorKind, Fault, IntoStub, Plain, Promise, RpcFn, RpcValue, Stub,
+        rpc_target,
     };
 }
 

@@ -136,7 +136,9 @@ impl<'a> ValueEncoder<'a> {
         } else {
             write(bytes, value)
         };
-        result.map_err(|error| Error::new(ErrorKind::BadArguments, format!("a value could not be encoded: {error}")))
+        result.map_err(|error| {
+            Error::new(ErrorKind::BadArguments, format!("a value could not be encoded: {error}"))
+        })
     }
 
     /// Encodes a byte string; a large one is moved, not copied.
@@ -212,7 +214,12 @@ pub struct ValueDecoder<'a> {
 
 impl<'a> ValueDecoder<'a> {
     #[inline]
-    pub(crate) fn new(input: &'a [u8], caps: &'a mut CapTable, owner: Option<&'a Bytes>, with_caps: bool) -> Self {
+    pub(crate) fn new(
+        input: &'a [u8],
+        caps: &'a mut CapTable,
+        owner: Option<&'a Bytes>,
+        with_caps: bool,
+    ) -> Self {
         ValueDecoder { input, caps, owner, with_caps }
     }
 
@@ -252,7 +259,8 @@ impl<'a> ValueDecoder<'a> {
 
     /// Decodes an unsigned number.
     pub fn varint(&mut self) -> Result<u64, Error> {
-        crate::wire::take_varint(&mut self.input).ok_or_else(|| bad_value(&postcard::Error::DeserializeBadVarint))
+        crate::wire::take_varint(&mut self.input)
+            .ok_or_else(|| bad_value(&postcard::Error::DeserializeBadVarint))
     }
 
     /// What has not been read yet.
@@ -265,7 +273,10 @@ impl<'a> ValueDecoder<'a> {
         if self.input.is_empty() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::BadArguments, format!("{} bytes are left over after the value", self.input.len())))
+        Err(Error::new(
+            ErrorKind::BadArguments,
+            format!("{} bytes are left over after the value", self.input.len()),
+        ))
     }
 }
 

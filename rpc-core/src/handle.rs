@@ -88,8 +88,12 @@ impl Handle {
     /// Where it lives, seen from the session with this number. Takes no lock and runs no foreign code.
     pub(crate) fn place(&self, session: u64) -> Place {
         match &self.0 {
-            Repr::Slot(slot) if slot.connection().id() == session => Place::Here(slot.key(), slot.path.clone()),
-            Repr::Shared(slot) if slot.connection().id() == session => Place::Here(slot.key(), slot.path.clone()),
+            Repr::Slot(slot) if slot.connection().id() == session => {
+                Place::Here(slot.key(), slot.path.clone())
+            }
+            Repr::Shared(slot) if slot.connection().id() == session => {
+                Place::Here(slot.key(), slot.path.clone())
+            }
             Repr::Slot(_) | Repr::Broken(_) => Place::Elsewhere(None),
             Repr::Shared(slot) => Place::Elsewhere(Some(Arc::as_ptr(slot) as usize)),
             Repr::Local(local) => Place::Elsewhere(Some(Arc::as_ptr(local.target()).cast::<()>() as usize)),

@@ -112,7 +112,11 @@ impl<C> Outcome<C> {
         let turn = |answer: Answer<C>, map: &mut dyn FnMut(C) -> D| Answer {
             body: answer.body,
             // The common case, for which collecting is not free.
-            caps: if answer.caps.is_empty() { Vec::new() } else { answer.caps.into_iter().map(map).collect() },
+            caps: if answer.caps.is_empty() {
+                Vec::new()
+            } else {
+                answer.caps.into_iter().map(map).collect()
+            },
             schema: answer.schema,
         };
         let mut map = map;
@@ -142,7 +146,11 @@ impl<C> Outcome<C> {
         match self {
             Self::Value(_) => None,
             Self::User(answer, message) => {
-                let text = if message.is_empty() { "the method returned an error".to_owned() } else { message.clone() };
+                let text = if message.is_empty() {
+                    "the method returned an error".to_owned()
+                } else {
+                    message.clone()
+                };
                 let user = answer.body.to_bytes(0..answer.body.as_slice().len());
                 Some(Error::upstream_user(text, user))
             }
@@ -231,6 +239,14 @@ impl Reply {
         Self { status: Status::Delivered, encoded: crate::pool::take(), schema: None }
     }
 
+    /// Empties it, so that it says nothing again.
+    #[inline]
+    pub(crate) fn reset(&mut self) {
+        self.encoded.clear();
+        self.status = Status::Delivered;
+        self.schema = None;
+    }
+
     pub(crate) fn failed(error: Error) -> Self {
         Self { status: Status::Failed(error), encoded: crate::pool::take(), schema: None }
     }
@@ -239,10 +255,9 @@ impl Reply {
     pub(crate) fn into_outcome(self) -> Outcome<Capability> {
         let (encoded, schema) = (self.encoded, self.schema);
         match self.status {
-            Status::Delivered => Outcome::Failed(Error::new(
-                ErrorKind::Internal,
-                "a typed result was asked for as bytes",
-            )),
+            Status::Delivered => {
+                Outcome::Failed(Error::new(ErrorKind::Internal, "a typed result was asked for as bytes"))
+            }
             Status::Failed(error) => Outcome::Failed(error),
             Status::Value => Outcome::Value(keep(encoded, schema)),
             Status::User(message) => Outcome::User(keep(encoded, schema), message),

@@ -171,7 +171,9 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
 fn take_typed<T: RpcValue, X: CallFailure>(typed: Box<dyn Any + Send>) -> Result<T, X> {
     match typed.downcast::<Result<T, X::User>>() {
         Ok(result) => result.map_err(X::from_user),
-        Err(_) => Err(Error::new(ErrorKind::Internal, "the result is of another type than the method's").into()),
+        Err(_) => {
+            Err(Error::new(ErrorKind::Internal, "the result is of another type than the method's").into())
+        }
     }
 }
 
@@ -216,7 +218,8 @@ fn decode_answer<T: RpcValue>(answer: Answer<Capability>, span: Span) -> Result<
         Ok(value)
     }));
     let failed = |text: &str| {
-        Error::new(ErrorKind::BadResult, format!("the result could not be decoded: {text}")).with_may_have_run(true)
+        Error::new(ErrorKind::BadResult, format!("the result could not be decoded: {text}"))
+            .with_may_have_run(true)
     };
     match decoded {
         Ok(Ok(value)) => Ok(value),

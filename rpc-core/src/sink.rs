@@ -1,7 +1,7 @@
 //! [`Sink`]: where the reply of a running method goes.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Waker};
 
@@ -90,7 +90,10 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         if self.0.is_some() {
-            self.deliver(Reply::failed(Error::new(ErrorKind::Cancelled, "the call was given up by its callee")));
+            self.deliver(Reply::failed(Error::new(
+                ErrorKind::Cancelled,
+                "the call was given up by its callee",
+            )));
         }
     }
 }

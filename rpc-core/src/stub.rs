@@ -86,7 +86,10 @@ fn call_untyped<P: ParamList, A: ArgList<P>>(
     args: A,
 ) -> Handle {
     let Some(info) = interface.method(index) else {
-        return Handle::broken(Error::new(ErrorKind::Internal, "a stub calls a method that its interface lacks"));
+        return Handle::broken(Error::new(
+            ErrorKind::Internal,
+            "a stub calls a method that its interface lacks",
+        ));
     };
     match &handle.0 {
         Repr::Broken(error) => Handle::broken(error.upstream()),
@@ -99,7 +102,10 @@ fn call_untyped<P: ParamList, A: ArgList<P>>(
 }
 
 #[inline]
-fn encode_args<P: ParamList, A: ArgList<P>>(info: &MethodInfo, args: A) -> Result<(MethodId, Box<Encoded>), Error> {
+fn encode_args<P: ParamList, A: ArgList<P>>(
+    info: &MethodInfo,
+    args: A,
+) -> Result<(MethodId, Box<Encoded>), Error> {
     let mut encoded = crate::pool::take();
     let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
     match args.encode(&mut encoder) {
@@ -120,7 +126,12 @@ fn bad_argument(info: &MethodInfo, error: &Error) -> Error {
 }
 
 #[inline]
-fn send_encoded(handle: &Handle, id: MethodId, info: &'static MethodInfo, mut encoded: Box<Encoded>) -> Handle {
+fn send_encoded(
+    handle: &Handle,
+    id: MethodId,
+    info: &'static MethodInfo,
+    mut encoded: Box<Encoded>,
+) -> Handle {
     let slot = match &handle.0 {
         Repr::Slot(slot) => slot,
         Repr::Shared(slot) => &**slot,
@@ -135,7 +146,12 @@ fn send_encoded(handle: &Handle, id: MethodId, info: &'static MethodInfo, mut en
 }
 
 /// Makes a call whose arguments are encoded and whose result is waited for in this process.
-pub(crate) fn call_encoded(handle: &Handle, method: MethodId, info: &'static MethodInfo, encoded: Box<Encoded>) -> Handle {
+pub(crate) fn call_encoded(
+    handle: &Handle,
+    method: MethodId,
+    info: &'static MethodInfo,
+    encoded: Box<Encoded>,
+) -> Handle {
     let (slot, result) = LocalSlot::new(Some(info), None);
     handle.send(Parked { method, info: Some(info), encoded, sink: Sink::local(slot) });
     Handle(Repr::LocalCall(result))

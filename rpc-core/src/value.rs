@@ -3,10 +3,10 @@
 //! [`RpcValue`] is data (with stubs at its leaves), [`IntoValue`] is what becomes data when a method returns it,
 //! as a target becomes its stub, and [`RpcReturn`] is what a method may return: either of these, or a `Result`.
 
-mod error;
 mod bounded;
 mod bytes;
 mod containers;
+mod error;
 mod never;
 mod plain;
 mod scalars;

@@ -111,7 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
-            let read = if this.turned == Turned::NeedInput { this.poll_read(cx) } else { Poll::Ready(Ok(true)) };
+            let read =
+                if this.turned == Turned::NeedInput { this.poll_read(cx) } else { Poll::Ready(Ok(true)) };
             match &read {
                 Poll::Ready(Ok(true)) => this.turned = this.connection.turn(&mut this.input),
                 Poll::Ready(Ok(false)) => {
@@ -147,7 +148,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 continue;
             }
             if read.is_pending() {
-                if wrote.is_ready() && (this.closing || this.connection.may_close(this.side == Side::Connecting)) {
+                if wrote.is_ready()
+                    && (this.closing || this.connection.may_close(this.side == Side::Connecting))
+                {
                     this.closing = true;
                     if let Poll::Ready(Err(error)) = Pin::new(&mut this.stream).poll_shutdown(cx) {
                         this.connection.transport_ended(Some(&error));
@@ -193,7 +196,9 @@ impl Writing {
 
     fn poll<S: AsyncWrite>(&mut self, stream: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let written = match self.segment.payloads() {
-            payloads if payloads.is_empty() => ready!(stream.poll_write(cx, &self.segment.bytes()[self.done..]))?,
+            payloads if payloads.is_empty() => {
+                ready!(stream.poll_write(cx, &self.segment.bytes()[self.done..]))?
+            }
             payloads => {
                 let mut slices = [IoSlice::new(&[]); SLICES];
                 let used = fill(&mut slices, self.segment.bytes(), self.done, payloads);

@@ -195,9 +195,9 @@ impl Future for Server {
                     let _ = stream.set_nodelay(true);
                     this.endpoint.spawn(stream, Side::Accepting)
                 }),
-                Listener::Unix(listener) => {
-                    listener.poll_accept(cx).map_ok(|(stream, _)| this.endpoint.spawn(stream, Side::Accepting))
-                }
+                Listener::Unix(listener) => listener
+                    .poll_accept(cx)
+                    .map_ok(|(stream, _)| this.endpoint.spawn(stream, Side::Accepting)),
             };
             match accepted {
                 Poll::Pending => return Poll::Pending,

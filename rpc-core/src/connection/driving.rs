@@ -14,7 +14,7 @@ use crate::interface::MethodId;
 use crate::limits::{INITIAL_WINDOW, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
 use crate::outcome::{Reply, Status};
-use crate::session::{Cap, Filled, Incoming, IncomingBody};
+use crate::session::{Cap, Filled, Incoming, IncomingBody, PlainCall};
 use crate::sink::Sink;
 use crate::wire::{LENGTH_BYTES, Segment};
 
@@ -105,6 +105,7 @@ pub enum Turned {
 }
 
 enum Next {
+    Plain(PlainCall),
     Deliver(Incoming),
     Turned(Turned),
 }
@@ -131,10 +132,16 @@ impl Connection {
                     crate::pool::give(reply.encoded);
                     return turned;
                 }
+                Next::Plain(plain) => {
+                    reply.reset();
+                    let (frame, owner) = input.frame();
+                    let body = frame.get(plain.body..).unwrap_or_default();
+                    let args = Args::Wire { body, owner, present: 0, caps: Vec::new(), filled: Vec::new() };
+                    let method = MethodId(plain.method);
+                    done = self.run((plain.id, plain.flags), &plain.target, method, args, &mut reply);
+                }
                 Next::Deliver(incoming) => {
-                    reply.encoded.clear();
-                    reply.status = Status::Delivered;
-                    reply.schema = None;
+                    reply.reset();
                     done = self.deliver(incoming, input, &mut reply);
                 }
             }
@@ -158,33 +165,53 @@ impl Connection {
                 (&kept[..], Some(&kept))
             }
         };
+        let args = Args::Wire { body, owner, present: 0, caps, filled };
+        self.run((id, flags), &target, MethodId(method), args, reply)
+    }
+
+    /// Runs a call where its target lives. With a result, `reply` is the reply to it.
+    #[inline]
+    fn run(
+        &self,
+        (id, flags): (i64, u8),
+        target: &Capability,
+        method: MethodId,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Option<(i64, u8)> {
         let Repr::Local(local) = &target.handle.0 else {
+            let Args::Wire { body, owner, caps, filled, .. } = args else { return None };
             // A long one is passed on without being copied.
             let shared = owner.filter(|_| body.len() >= SPLICE_FROM);
-            self.pass_on((id, flags), &target, MethodId(method), Box::new(Encoded {
-                bytes: if shared.is_some() { Vec::new() } else { body.to_vec() },
-                splices: shared.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
-                caps,
-                promises: Vec::new(),
-                filled,
-            }));
+            self.pass_on(
+                (id, flags),
+                target,
+                method,
+                Box::new(Encoded {
+                    bytes: if shared.is_some() { Vec::new() } else { body.to_vec() },
+                    splices: shared.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
+                    caps,
+                    promises: Vec::new(),
+                    filled,
+                }),
+            );
             return None;
         };
-        let found = match local.target().find(MethodId(method)) {
+        let found = match local.target().find(method) {
             Ok(found) => found,
             Err(error) => {
                 reply.status = Status::Failed(error);
                 return Some((id, flags));
             }
         };
-        let call = Call {
+        let mut call = Call {
             info: found.info,
-            args: Args::Wire { body, owner, present: found.present, caps, filled },
+            args: args.with_present(found.present),
             reply: ReplyTo::Encode(reply),
             step: Step::Idle,
         };
         let mut make_sink = || self.running_sink(id, flags);
-        match deliver(Arc::clone(local.target()), found, call, &mut make_sink) {
+        match deliver(Arc::clone(local.target()), found, &mut call, &mut make_sink) {
             Delivered::Done => Some((id, flags)),
             Delivered::Reply(ready) => {
                 let old = std::mem::replace(reply, ready);
@@ -208,7 +235,8 @@ impl Connection {
         if filled.is_empty() {
             return Vec::new();
         }
-        let take = |arg: Filled| FilledArg { param: arg.param, body: arg.body, caps: self.take_caps(arg.caps) };
+        let take =
+            |arg: Filled| FilledArg { param: arg.param, body: arg.body, caps: self.take_caps(arg.caps) };
         filled.into_iter().map(take).collect()
     }
 
@@ -246,7 +274,8 @@ impl Connection {
 
     /// The transport has taken nothing for this long although there was something: the peer does not read (R6).
     pub fn stalled(&self, patience: std::time::Duration) {
-        let text = format!("the peer does not read: nothing was taken for {patience:?}, the limit `write_stall`");
+        let text =
+            format!("the peer does not read: nothing was taken for {patience:?}, the limit `write_stall`");
         self.close(Error::new(ErrorKind::Limit, text).with_may_have_run(true));
     }
 
@@ -314,6 +343,9 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
         }
         *budget -= 1;
         let (frame, owner) = input.frame();
+        if let Some(plain) = state.session.accept_plain(frame) {
+            return Next::Plain(plain);
+        }
         match state.session.handle_frame(frame, owner) {
             Ok(Some(incoming)) => return Next::Deliver(incoming),
             Ok(None) => {}

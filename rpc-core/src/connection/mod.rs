@@ -202,7 +202,9 @@ impl Connection {
             polled
         });
         match polled {
-            crate::session::Polled::Settled { outcome, schema, .. } => (self.take_outcome(key, outcome), schema),
+            crate::session::Polled::Settled { outcome, schema, .. } => {
+                (self.take_outcome(key, outcome), schema)
+            }
             crate::session::Polled::Pending => {
                 (Outcome::Failed(Error::new(ErrorKind::Internal, "a call settled and is pending")), None)
             }
@@ -332,7 +334,8 @@ impl State {
     /// What has to follow what was just done, if anything has.
     #[inline]
     fn after(&mut self) -> Option<After> {
-        let nothing = self.session.events.is_empty() && self.ready.is_empty() && self.session.ended().is_none();
+        let nothing =
+            self.session.events.is_empty() && self.ready.is_empty() && self.session.ended().is_none();
         if nothing && (self.driver.is_none() || !self.wants_driver()) {
             return None;
         }
@@ -356,7 +359,11 @@ impl State {
             wakers.append(&mut self.closed);
             wakers.append(&mut self.sent);
         }
-        Some(After { events: self.session.take_events(SPARE.try_with(Cell::take).unwrap_or_default()), driver, wakers })
+        Some(After {
+            events: self.session.take_events(SPARE.try_with(Cell::take).unwrap_or_default()),
+            driver,
+            wakers,
+        })
     }
 }
 
@@ -367,11 +374,7 @@ fn wait_in(wakers: &mut Vec<Waker>, waker: Waker) {
     }
 }
 
-fn pass_on(
-    forward: Forward,
-    outcome: Outcome<Capability>,
-    schema: Option<&'static Schema>,
-) {
+fn pass_on(forward: Forward, outcome: Outcome<Capability>, schema: Option<&'static Schema>) {
     match forward {
         Forward::Reply(sink, info) => {
             let mut reply = reply_of(outcome);

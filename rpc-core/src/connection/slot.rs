@@ -71,7 +71,12 @@ impl SlotRef {
 
     /// Sends a call, whose result can be awaited. The arguments are used up unless an error comes back.
     #[inline]
-    pub(crate) fn call(&self, method: MethodId, info: &'static MethodInfo, encoded: &mut Box<Encoded>) -> Handle {
+    pub(crate) fn call(
+        &self,
+        method: MethodId,
+        info: &'static MethodInfo,
+        encoded: &mut Box<Encoded>,
+    ) -> Handle {
         let target = (self.key(), &self.path);
         let called = self.connection.with(|state| {
             let plain = if self.path.is_empty() {
@@ -224,7 +229,9 @@ impl SlotRef {
             let Some(waiter) = state.session.waiter_mut(key) else { return (Some(polled), waker) };
             match waker {
                 Some(waker) => (Some(polled), waiter.waker.replace(waker)),
-                None if waiter.waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) => (Some(polled), None),
+                None if waiter.waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) => {
+                    (Some(polled), None)
+                }
                 None => (None, None),
             }
         })

@@ -29,7 +29,13 @@ pub struct Call<'a> {
 #[derive(Debug)]
 pub(crate) enum Args<'a> {
     /// In bytes.
-    Wire { body: &'a [u8], owner: Option<&'a Bytes>, present: usize, caps: Vec<Capability>, filled: Vec<FilledArg> },
+    Wire {
+        body: &'a [u8],
+        owner: Option<&'a Bytes>,
+        present: usize,
+        caps: Vec<Capability>,
+        filled: Vec<FilledArg>,
+    },
     /// The typed parameters.
     Typed(Box<dyn Any + Send>),
     Taken,
@@ -40,6 +46,17 @@ pub(crate) enum Args<'a> {
 pub(crate) enum OwnedArgs {
     Wire { body: Bytes, present: usize, caps: Vec<Capability>, filled: Vec<FilledArg> },
     Typed(Box<dyn Any + Send>),
+}
+
+impl Args<'_> {
+    /// The same, once it is known how many of the parameters the caller sent.
+    #[inline]
+    pub(crate) fn with_present(mut self, sent: usize) -> Self {
+        if let Self::Wire { present, .. } = &mut self {
+            *present = sent;
+        }
+        self
+    }
 }
 
 impl OwnedArgs {
@@ -147,10 +164,9 @@ impl Call<'_> {
     #[inline]
     fn take_args<P: ParamList>(&mut self) -> Result<P, Error> {
         match std::mem::replace(&mut self.args, Args::Taken) {
-            Args::Typed(args) => args
-                .downcast::<P>()
-                .map(|args| *args)
-                .map_err(|_| Error::new(ErrorKind::Internal, "the arguments are of another type than the method's")),
+            Args::Typed(args) => args.downcast::<P>().map(|args| *args).map_err(|_| {
+                Error::new(ErrorKind::Internal, "the arguments are of another type than the method's")
+            }),
             Args::Wire { body, owner, present, caps, filled } => {
                 let mut table = CapTable::new(caps);
                 let info = self.info;
@@ -173,8 +189,8 @@ impl Call<'_> {
     }
 
     /// The arguments, so that they can wait.
-    pub(crate) fn into_owned(self) -> OwnedArgs {
-        match self.args {
+    pub(crate) fn take_owned(&mut self) -> OwnedArgs {
+        match std::mem::replace(&mut self.args, Args::Taken) {
             Args::Wire { body, owner, present, caps, filled } => {
                 let body = match owner {
                     Some(owner) => owner.slice_ref(body),

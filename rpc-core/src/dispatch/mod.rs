@@ -35,8 +35,8 @@ pub(crate) trait Target: Send + Sync {
     /// The method with this place in this interface, and the id it has there.
     fn locate(&self, interface: &'static Interface, index: usize, id: MethodId) -> Result<Found, Error>;
 
-    /// Runs or starts a call. A target that is busy asks where the reply goes, and lets the call wait.
-    fn deliver(self: Arc<Self>, found: Found, call: Call<'_>, sink: &mut MakeSink<'_>) -> Step;
+    /// Runs or starts a call; its step says how far it came. A target that is busy asks where the reply goes, and lets the call wait.
+    fn deliver(self: Arc<Self>, found: Found, call: &mut Call<'_>, sink: &mut MakeSink<'_>);
 
     /// The calls from this process that wait for it.
     fn mailbox(&self) -> &Mailbox;

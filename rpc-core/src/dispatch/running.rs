@@ -30,11 +30,11 @@ pub(crate) enum Delivered {
 pub(crate) fn deliver(
     target: Arc<dyn Target>,
     found: Found,
-    call: Call<'_>,
+    call: &mut Call<'_>,
     make_sink: &mut MakeSink<'_>,
 ) -> Delivered {
     if found.spawned {
-        let args = call.into_owned();
+        let args = call.take_owned();
         let sink = make_sink();
         spawn(Box::pin(async move { start(target, found, args, sink) }));
         return Delivered::Elsewhere;
@@ -46,11 +46,12 @@ pub(crate) fn deliver(
 fn deliver_here(
     target: Arc<dyn Target>,
     found: Found,
-    call: Call<'_>,
+    call: &mut Call<'_>,
     make_sink: &mut MakeSink<'_>,
 ) -> Delivered {
     let info = found.info;
-    match target.deliver(found, call, make_sink) {
+    target.deliver(found, call, make_sink);
+    match std::mem::replace(&mut call.step, Step::Idle) {
         Step::Idle | Step::Done => Delivered::Done,
         Step::Queued => Delivered::Elsewhere,
         Step::Pending(mut future) => {
@@ -86,11 +87,11 @@ fn start(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink)
     }
     let mut reply = Reply::from_pool();
     let to = ReplyTo::Encode(&mut reply);
-    let call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
+    let mut call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
     let mut sink = Some(sink);
     // It is asked for at most once; a second sink would go nowhere.
     let mut make_sink = || sink.take().unwrap_or_else(Sink::nowhere);
-    let reply = match deliver_here(target, found, call, &mut make_sink) {
+    let reply = match deliver_here(target, found, &mut call, &mut make_sink) {
         Delivered::Done => reply,
         Delivered::Reply(reply) => reply,
         Delivered::Elsewhere => return,
@@ -101,11 +102,18 @@ fn start(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink)
 }
 
 /// Starts a call of this process whose result is handed over as it is.
-fn start_typed(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink, slot: &Arc<LocalSlot>) {
-    let call = Call { info: found.info, args: args.borrow(), reply: ReplyTo::Typed(slot), step: Step::Idle };
+fn start_typed(
+    target: Arc<dyn Target>,
+    found: Found,
+    mut args: OwnedArgs,
+    sink: Sink,
+    slot: &Arc<LocalSlot>,
+) {
+    let mut call =
+        Call { info: found.info, args: args.borrow(), reply: ReplyTo::Typed(slot), step: Step::Idle };
     let mut sink = Some(sink);
     let mut make_sink = || sink.take().unwrap_or_else(Sink::nowhere);
-    match (deliver_here(target, found, call, &mut make_sink), sink) {
+    match (deliver_here(target, found, &mut call, &mut make_sink), sink) {
         (Delivered::Reply(reply), Some(sink)) => sink.send(reply),
         (Delivered::Done, Some(sink)) => sink.forget(),
         _ => {}
@@ -113,7 +121,12 @@ fn start_typed(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink:
 }
 
 /// Runs a method to its end on the spawner.
-pub(crate) fn run_pending(info: &'static MethodInfo, future: BoxFuture<Reply>, sink: Sink, token: Arc<Token>) {
+pub(crate) fn run_pending(
+    info: &'static MethodInfo,
+    future: BoxFuture<Reply>,
+    sink: Sink,
+    token: Arc<Token>,
+) {
     spawn(Box::pin(RunningMethod { info, future: Some(future), sink: Some(sink), token }));
 }
 
@@ -153,7 +166,11 @@ impl Future for RunningMethod {
     }
 }
 
-fn poll(info: &'static MethodInfo, future: Pin<&mut (dyn Future<Output = Reply> + Send)>, cx: &mut Context<'_>) -> Poll<Reply> {
+fn poll(
+    info: &'static MethodInfo,
+    future: Pin<&mut (dyn Future<Output = Reply> + Send)>,
+    cx: &mut Context<'_>,
+) -> Poll<Reply> {
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll,
         Err(payload) => Poll::Ready(Reply::failed(panicked(info, &*payload))),

@@ -95,28 +95,32 @@ impl<T: Send + 'static> SerialCell<T> {
             Some(slot) if matches!(args, OwnedArgs::Typed(_)) => ReplyTo::Typed(slot),
             _ => ReplyTo::Encode(&mut reply),
         };
-        let call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
-        let (step, object) = self.run(object, found, call);
-        match step {
+        let mut call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
+        let object = self.run(object, found, &mut call);
+        match call.step {
             Step::Pending(future) => run_pending(found.info, future, sink, token),
             _ => sink.send(reply),
         }
         object
     }
 
-    fn run(self: &Arc<Self>, mut object: Box<T>, found: Found, mut call: Call<'_>) -> (Step, Option<Box<T>>) {
+    fn run(self: &Arc<Self>, mut object: Box<T>, found: Found, call: &mut Call<'_>) -> Option<Box<T>> {
         match self.table.method(found).map(|method| method.run) {
             Some(Run::Serial(run)) => {
-                run(&mut object, &mut call);
-                (call.step, Some(object))
+                run(&mut object, call);
+                Some(object)
             }
             Some(Run::SerialAsync(run)) => {
-                run(Lease { cell: Some(Arc::clone(self)), object: Some(object) }, &mut call);
-                (call.step, None)
+                run(Lease { cell: Some(Arc::clone(self)), object: Some(object) }, call);
+                None
             }
             _ => {
-                call.fail(Error::new(ErrorKind::Internal, "a method for a shared target in the table of another"));
-                (Step::Done, Some(object))
+                call.fail(Error::new(
+                    ErrorKind::Internal,
+                    "a method for a shared target in the table of another",
+                ));
+                call.step = Step::Done;
+                Some(object)
             }
         }
     }
@@ -176,15 +180,14 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         self.table.locate(interface, index, id)
     }
 
-    fn deliver(self: Arc<Self>, found: Found, call: Call<'_>, sink: &mut MakeSink<'_>) -> Step {
+    fn deliver(self: Arc<Self>, found: Found, call: &mut Call<'_>, sink: &mut MakeSink<'_>) {
         if let Some(object) = self.try_take() {
-            let (step, object) = self.run(object, found, call);
-            if let Some(object) = object {
+            if let Some(object) = self.run(object, found, call) {
                 self.go_on(object);
             }
-            return step;
+            return;
         }
-        let args = call.into_owned();
+        let args = call.take_owned();
         let sink = sink();
         let token = Arc::new(Token::default());
         sink.set_running(Running::Task(Arc::clone(&token)));
@@ -197,7 +200,7 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         if let Some(object) = free {
             self.go_on(object);
         }
-        Step::Queued
+        call.step = Step::Queued;
     }
 
     fn mailbox(&self) -> &Mailbox {

@@ -67,16 +67,18 @@ impl<T: Send + Sync + 'static> Target for SharedCell<T> {
     }
 
     #[inline]
-    fn deliver(self: Arc<Self>, found: Found, mut call: Call<'_>, _sink: &mut MakeSink<'_>) -> Step {
+    fn deliver(self: Arc<Self>, found: Found, call: &mut Call<'_>, _sink: &mut MakeSink<'_>) {
         match self.table.method(found).map(|method| method.run) {
-            Some(Run::Shared(run)) => run(&self.value, &mut call),
-            Some(Run::SharedAsync(run)) => run(Shared { cell: Some(self) }, &mut call),
+            Some(Run::Shared(run)) => run(&self.value, call),
+            Some(Run::SharedAsync(run)) => run(Shared { cell: Some(self) }, call),
             _ => {
-                call.fail(Error::new(ErrorKind::Internal, "a method for a serial target in the table of another"));
+                call.fail(Error::new(
+                    ErrorKind::Internal,
+                    "a method for a serial target in the table of another",
+                ));
                 call.step = Step::Done;
             }
         }
-        call.step
     }
 
     fn mailbox(&self) -> &Mailbox {

@@ -123,7 +123,10 @@ impl State {
 
 impl LocalSlot {
     /// A slot with one handle.
-    pub(crate) fn new(info: Option<&'static MethodInfo>, target: Option<Arc<LocalRef>>) -> (Arc<Self>, LocalHandle) {
+    pub(crate) fn new(
+        info: Option<&'static MethodInfo>,
+        target: Option<Arc<LocalRef>>,
+    ) -> (Arc<Self>, LocalHandle) {
         let state = State {
             outcome: Local::Unsettled,
             waker: None,

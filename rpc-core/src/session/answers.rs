@@ -80,7 +80,10 @@ impl<P: Parts> Session<P> {
         if id <= 0 || id > self.received_calls {
             return Err(format!("it referred to its call {id}, which it never made"));
         }
-        let key = self.answer_ids.get(id).ok_or_else(|| format!("it referred to its call {id}, which it gave up"))?;
+        let key = self
+            .answer_ids
+            .get(id)
+            .ok_or_else(|| format!("it referred to its call {id}, which it gave up"))?;
         match self.answers.get(key) {
             Some(AnswerEntry { importer: true, state: State::Settled(_), .. }) => Ok(Lookup::Settled(key)),
             Some(AnswerEntry { importer: true, .. }) => Ok(Lookup::Unsettled(key)),
@@ -124,7 +127,13 @@ impl<P: Parts> Session<P> {
     }
 
     /// Enters a call that waits for others.
-    pub(crate) fn park(&mut self, id: i64, flags: u8, parked: Parked, dependents: Vec<(SlotKey, Dependent<P>)>) {
+    pub(crate) fn park(
+        &mut self,
+        id: i64,
+        flags: u8,
+        parked: Parked,
+        dependents: Vec<(SlotKey, Dependent<P>)>,
+    ) {
         self.parked_bytes += parked.cost;
         self.new_answer(id, flags, State::Parked(Box::new(parked)));
         for (on, dependent) in dependents {
@@ -530,9 +539,7 @@ impl<P: Parts> Session<P> {
     /// A watcher is gone before the answer has settled.
     pub(crate) fn unwatch(&mut self, id: i64, watcher: usize) {
         let Some(entry) = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) else { return };
-        let is_it = |dependent: &Dependent<P>| {
-            matches!(dependent, Dependent::Watcher(found, _) if P::identity(found) == watcher)
-        };
+        let is_it = |dependent: &Dependent<P>| matches!(dependent, Dependent::Watcher(found, _) if P::identity(found) == watcher);
         let Some(place) = entry.dependents.iter().position(is_it) else { return };
         if let Dependent::Watcher(watcher, _) = entry.dependents.remove(place) {
             self.events.push(Event::Retired(Retired::Watcher(watcher)));
@@ -647,7 +654,8 @@ impl<P: Parts> Session<P> {
                 State::Running(None) | State::Ready => {}
                 State::Settled(outcome) => self.retire_outcome(outcome),
                 State::Parked(parked) => {
-                    let target = parked.target.into_iter().map(|target| Event::Retired(Retired::Target(target)));
+                    let target =
+                        parked.target.into_iter().map(|target| Event::Retired(Retired::Target(target)));
                     self.events.extend(target);
                     self.events.push(Event::Retired(Retired::Bytes(parked.body)));
                     self.drop_caps(parked.caps);
@@ -688,9 +696,18 @@ impl<P: Parts> Session<P> {
         let waits = parked().map(|parked| parked.waits.len()).sum::<usize>();
         assert_eq!(holds, waits + self.pins, "holds on answers");
         for entry in entries() {
-            assert_eq!(self.answer_ids.get(entry.id).and_then(|key| self.answers.get(key)).map(|found| found.id), Some(entry.id));
-            assert!(entry.importer || entry.holds > 0 || entry.detached || entry.forget, "an entry that nothing holds");
-            assert!(entry.dependents.len() <= 64 + 4 * entry.holds as usize, "dependents that wait no more pile up");
+            assert_eq!(
+                self.answer_ids.get(entry.id).and_then(|key| self.answers.get(key)).map(|found| found.id),
+                Some(entry.id)
+            );
+            assert!(
+                entry.importer || entry.holds > 0 || entry.detached || entry.forget,
+                "an entry that nothing holds"
+            );
+            assert!(
+                entry.dependents.len() <= 64 + 4 * entry.holds as usize,
+                "dependents that wait no more pile up"
+            );
         }
         assert!(self.loose.is_empty() && !self.loosening, "work left undone");
     }

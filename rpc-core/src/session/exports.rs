@@ -59,7 +59,10 @@ impl Exports {
             return Err(format!("it released the export {id}, which it does not hold"));
         };
         if count > export.introduced {
-            return Err(format!("it released the export {id} {count} times; it holds {} introductions", export.introduced));
+            return Err(format!(
+                "it released the export {id} {count} times; it holds {} introductions",
+                export.introduced
+            ));
         }
         export.introduced -= count;
         if export.introduced > 0 {
@@ -89,7 +92,10 @@ impl<P: Parts> Session<P> {
         if more > 0 && actual > self.limits.exports {
             return Err(Error::new(
                 ErrorKind::Limit,
-                format!("the peer would hold {actual} targets; the limit `exports` is {}", self.limits.exports),
+                format!(
+                    "the peer would hold {actual} targets; the limit `exports` is {}",
+                    self.limits.exports
+                ),
             ));
         }
         let limit = self.limits.caps_per_message.min(MAX_CAPS);

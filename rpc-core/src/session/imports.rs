@@ -119,7 +119,11 @@ pub(crate) enum Called {
 pub(crate) enum Polled {
     Pending,
     /// The outcome. With `removed`, the slot is gone and its handle must not be released.
-    Settled { outcome: Outcome<Cap>, schema: Option<&'static Schema>, removed: bool },
+    Settled {
+        outcome: Outcome<Cap>,
+        schema: Option<&'static Schema>,
+        removed: bool,
+    },
 }
 
 enum Route {
@@ -158,7 +162,9 @@ impl<P: Parts> Session<P> {
         let bytes = frame_bound(path, encoded);
         self.check_frame(bytes)?;
         self.check_call_room(bytes)?;
-        self.check_export_room(encoded.caps.len() + encoded.filled.iter().map(|arg| arg.caps.len()).sum::<usize>())?;
+        self.check_export_room(
+            encoded.caps.len() + encoded.filled.iter().map(|arg| arg.caps.len()).sum::<usize>(),
+        )?;
         self.check_promises(encoded)?;
         let route = if self.may_send(bytes) { self.route(target, path)? } else { Route::Lined };
         let import = Import {
@@ -207,13 +213,16 @@ impl<P: Parts> Session<P> {
             let super::Place::Here(other, path) = promise.handle.place(self.id) else { continue };
             if path.steps().len() > self.limits.path_steps {
                 let (steps, limit) = (path.steps().len(), self.limits.path_steps);
-                let text = format!("the path of an argument has {steps} steps; the limit `path_steps` is {limit}");
+                let text =
+                    format!("the path of an argument has {steps} steps; the limit `path_steps` is {limit}");
                 return Err(Error::new(ErrorKind::Limit, text));
             }
             let gone = || Error::new(ErrorKind::Disposed, "a promise among the arguments is gone");
             match self.imports.get(other).map(|import| &import.state) {
                 Some(State::Lined { .. } | State::Waiting(_) | State::Settled { forget: false, .. }) => {}
-                Some(State::Settled { outcome, .. }) => return Err(outcome.upstream_error().unwrap_or_else(gone)),
+                Some(State::Settled { outcome, .. }) => {
+                    return Err(outcome.upstream_error().unwrap_or_else(gone));
+                }
                 Some(State::Capability { .. }) => {
                     return Err(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
                 }
@@ -365,7 +374,10 @@ impl<P: Parts> Session<P> {
                 None => self.fail_import(lined.key, Error::new(ErrorKind::Disposed, "the target is gone")),
             },
             Ok(Route::Lined) => {
-                self.fail_import(lined.key, Error::new(ErrorKind::Internal, "a call left the line before its target"));
+                self.fail_import(
+                    lined.key,
+                    Error::new(ErrorKind::Internal, "a call left the line before its target"),
+                );
             }
             Err(error) => self.fail_import(lined.key, error),
         }
@@ -630,7 +642,8 @@ impl<P: Parts> Session<P> {
         }
         self.drop_outcome(outcome);
         let limit = self.limits.unread_result_bytes;
-        let text = format!("{unread} bytes of results wait to be read; the limit `unread_result_bytes` is {limit}");
+        let text =
+            format!("{unread} bytes of results wait to be read; the limit `unread_result_bytes` is {limit}");
         Outcome::Failed(Error::new(ErrorKind::Limit, text).with_may_have_run(true))
     }
 
@@ -676,12 +689,12 @@ fn project<'a>(
     let Outcome::Value(answer) = outcome else {
         return Err(Error::new(ErrorKind::Upstream, "the call that this one builds on failed"));
     };
-    let schema = schema.ok_or_else(|| Error::new(ErrorKind::Unsupported, "the result has no known interface"))?;
+    let schema =
+        schema.ok_or_else(|| Error::new(ErrorKind::Unsupported, "the result has no known interface"))?;
     let index = schema.project_cap(answer.body.as_slice(), path.steps())?;
-    answer
-        .caps
-        .get(index as usize)
-        .ok_or_else(|| Error::new(ErrorKind::BadPath, "the result does not have the capability that it names"))
+    answer.caps.get(index as usize).ok_or_else(|| {
+        Error::new(ErrorKind::BadPath, "the result does not have the capability that it names")
+    })
 }
 
 #[inline]

@@ -18,17 +18,16 @@ impl<P: Parts> Session<P> {
     /// # Errors
     /// What the peer did that it must not. The session has ended.
     #[inline]
-    pub(crate) fn handle_frame(&mut self, frame: &[u8], owner: Option<&Bytes>) -> Result<Option<Incoming>, Error> {
+    pub(crate) fn handle_frame(
+        &mut self,
+        frame: &[u8],
+        owner: Option<&Bytes>,
+    ) -> Result<Option<Incoming>, Error> {
         if let Some(reason) = self.ended() {
             return Err(reason.clone());
         }
-        if self.greeted {
-            if let Some(incoming) = self.accept_plain(frame) {
-                return Ok(Some(incoming));
-            }
-            if self.settle_plain(frame, owner) {
-                return Ok(None);
-            }
+        if self.greeted && self.settle_plain(frame, owner) {
+            return Ok(None);
         }
         let result = match decode(frame, &self.limits) {
             Ok(message) => self.handle_message(message, frame, owner),
@@ -61,7 +60,9 @@ impl<P: Parts> Session<P> {
                 let outcome = match over {
                     Some(over) => {
                         self.drop_caps(answer.caps);
-                        Outcome::Failed(Error::new(ErrorKind::Limit, over.to_string()).with_may_have_run(true))
+                        Outcome::Failed(
+                            Error::new(ErrorKind::Limit, over.to_string()).with_may_have_run(true),
+                        )
                     }
                     None if user => Outcome::User(answer, String::new()),
                     None => Outcome::Value(answer),
@@ -129,16 +130,22 @@ impl<P: Parts> Session<P> {
         let used = self.window_used + self.credit_due + cost;
         let window = self.limits.window_bytes.max(INITIAL_WINDOW);
         if used > window {
-            return Err(format!("it has {used} bytes of calls waiting; the limit `window_bytes` is {window}"));
+            return Err(format!(
+                "it has {used} bytes of calls waiting; the limit `window_bytes` is {window}"
+            ));
         }
         // Calls that it has not given up stay in the tables, so a peer that gives up none is stopped at last.
         if self.kept_calls >= self.max_kept {
-            return Err(format!("it has given up none of {} calls, and more are not kept for it", self.kept_calls));
+            return Err(format!(
+                "it has given up none of {} calls, and more are not kept for it",
+                self.kept_calls
+            ));
         }
         let id = self.received_calls + 1;
         // Everything that the frame refers to is looked at before anything is changed.
         let route = self.find_target(id, call.target, &call.path)?;
-        let in_args: usize = call.args.iter().map(|arg| if let WireArg::Value { caps, .. } = arg { *caps } else { 0 }).sum();
+        let in_args: usize =
+            call.args.iter().map(|arg| if let WireArg::Value { caps, .. } = arg { *caps } else { 0 }).sum();
         if in_args > call.caps.len() {
             return Err("its arguments have more capabilities than the call".to_owned());
         }
@@ -223,7 +230,8 @@ impl<P: Parts> Session<P> {
         let parked_bytes = self.parked_bytes + parked.cost;
         if parked_bytes > self.limits.parked_bytes {
             let limit = self.limits.parked_bytes;
-            let text = format!("{parked_bytes} bytes of calls wait for others; the limit `parked_bytes` is {limit}");
+            let text =
+                format!("{parked_bytes} bytes of calls wait for others; the limit `parked_bytes` is {limit}");
             self.give_credit(parked.cost);
             self.drop_caps(parked.caps);
             self.drop_args(parked.filled);
@@ -314,7 +322,8 @@ impl<P: Parts> Session<P> {
             },
             WireCap::Answer(id, path) => match self.find_answer(id) {
                 Ok(Lookup::Unsettled(_)) if self.pins >= self.limits.imports => {
-                    let text = format!("{} promises are held as stubs; the limit `imports` is that", self.pins);
+                    let text =
+                        format!("{} promises are held as stubs; the limit `imports` is that", self.pins);
                     Cap::Broken(Error::new(ErrorKind::Limit, text))
                 }
                 Ok(Lookup::Unsettled(_)) => {
@@ -325,7 +334,9 @@ impl<P: Parts> Session<P> {
                     Ok(target) => Cap::Hosted(target),
                     Err(error) => Cap::Broken(error),
                 },
-                Err(_) => Cap::Broken(Error::new(ErrorKind::Disposed, "the call that this builds on is gone")),
+                Err(_) => {
+                    Cap::Broken(Error::new(ErrorKind::Disposed, "the call that this builds on is gone"))
+                }
             },
         }
     }

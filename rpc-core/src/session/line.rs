@@ -22,7 +22,8 @@ pub(crate) struct Lined {
 /// The most bytes that the frame of a call can have.
 #[inline]
 pub(crate) fn frame_bound(path: &Path, encoded: &Encoded) -> usize {
-    let filled: usize = encoded.filled.iter().map(|arg| 16 + arg.body.len() + CAP_BOUND * arg.caps.len()).sum();
+    let filled: usize =
+        encoded.filled.iter().map(|arg| 16 + arg.body.len() + CAP_BOUND * arg.caps.len()).sum();
     let beside = CAP_BOUND * (encoded.caps.len() + encoded.promises.len());
     CALL_HEAD + 3 * path.steps().len() + encoded.len() + filled + beside
 }
@@ -47,19 +48,26 @@ impl<P: Parts> Session<P> {
         if calls >= self.limits.calls_in_flight {
             return Err(Error::new(
                 ErrorKind::Overloaded,
-                format!("{calls} calls wait already; the limit `calls_in_flight` is {}", self.limits.calls_in_flight),
+                format!(
+                    "{calls} calls wait already; the limit `calls_in_flight` is {}",
+                    self.limits.calls_in_flight
+                ),
             ));
         }
         let limit = self.limits.imports.min(MAX_KEPT);
         if self.imports.len() >= limit {
-            let text = format!("{limit} results and targets of the peer are held; that is the limit `imports`");
+            let text =
+                format!("{limit} results and targets of the peer are held; that is the limit `imports`");
             return Err(Error::new(ErrorKind::Limit, text));
         }
         let line = self.line_bytes + bytes;
         if !self.may_send(bytes) && line > self.limits.line_bytes {
             return Err(Error::new(
                 ErrorKind::Overloaded,
-                format!("{line} bytes of calls wait in line; the limit `line_bytes` is {}", self.limits.line_bytes),
+                format!(
+                    "{line} bytes of calls wait in line; the limit `line_bytes` is {}",
+                    self.limits.line_bytes
+                ),
             ));
         }
         Ok(())

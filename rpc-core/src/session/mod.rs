@@ -27,6 +27,7 @@ pub(crate) use exports::Exports;
 pub(crate) use ids::{IdMap, Slab, SlotKey};
 pub(crate) use imports::{Called, Import, Polled};
 pub(crate) use line::Lined;
+pub(crate) use plain::PlainCall;
 
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};

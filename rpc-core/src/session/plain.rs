@@ -4,8 +4,8 @@
 use bytes::Bytes;
 
 use super::imports::{State, Waiting};
-use super::{Event, Import, Incoming, IncomingBody, Parts, Session, SlotKey};
-use crate::codec::Encoded;
+use super::{Event, Import, Parts, Session, SlotKey};
+use crate::codec::{Capability, Encoded};
 use crate::limits::{CALL_COST, INITIAL_WINDOW, MAX_KEPT};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::Schema;
@@ -13,6 +13,16 @@ use crate::wire::{flag, plain_answer, plain_call};
 
 /// Longest body that goes this way, in bytes.
 const SHORT: usize = 8 * 1024;
+
+/// A call that can be run and has nothing but a body.
+pub(crate) struct PlainCall {
+    pub(crate) id: i64,
+    pub(crate) flags: u8,
+    pub(crate) target: Capability,
+    pub(crate) method: u64,
+    /// Where the body begins in the frame.
+    pub(crate) body: usize,
+}
 
 impl<P: Parts> Session<P> {
     /// Sends a call on a capability of the peer. `None`: nothing was done, it is not such a call.
@@ -79,7 +89,9 @@ impl<P: Parts> Session<P> {
         if !import.is_sole() {
             return None;
         }
-        let State::Settled { id, forget, outcome: Outcome::Value(answer) } = &mut import.state else { return None };
+        let State::Settled { id, forget, outcome: Outcome::Value(answer) } = &mut import.state else {
+            return None;
+        };
         if !answer.caps.is_empty() {
             return None;
         }
@@ -97,14 +109,17 @@ impl<P: Parts> Session<P> {
         Some((body, schema))
     }
 
-    /// A call on one of our exports that can be run at once. `None`: nothing was done.
+    /// A call on one of our exports that can be run at once. `None`: nothing was done, and the frame is one for
+    /// [`handle_frame`](Self::handle_frame).
     #[inline]
-    pub(crate) fn accept_plain(&mut self, frame: &[u8]) -> Option<Incoming> {
+    pub(crate) fn accept_plain(&mut self, frame: &[u8]) -> Option<PlainCall> {
         let (flags, target, method, body) = plain_call(frame)?;
         let cost = frame.len() + CALL_COST;
         let window = self.limits.window_bytes.max(INITIAL_WINDOW);
         let id = self.received_calls + 1;
-        if !self.ready_is_empty()
+        if !self.greeted
+            || self.ended().is_some()
+            || !self.ready_is_empty()
             || !self.may_deliver()
             || self.window_used + self.credit_due + cost > window
             || self.kept_calls >= self.max_kept
@@ -116,16 +131,7 @@ impl<P: Parts> Session<P> {
         self.received_calls = id;
         self.window_used += cost;
         self.give_credit(cost);
-        Some(Incoming {
-            id,
-            flags,
-            target,
-            method,
-            caps: Vec::new(),
-            filled: Vec::new(),
-            body: IncomingBody::Frame(body..frame.len()),
-            cost,
-        })
+        Some(PlainCall { id, flags, target, method, body })
     }
 
     /// Answers a call that ended inside the driver's loop and that the caller will not refer to. `false`: nothing

@@ -20,7 +20,8 @@ impl Serialize for Error {
 impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (kind, origin, message, may_have_run) = Fields::deserialize(deserializer)?;
-        let known = |code| ErrorKind::from_code(code).ok_or_else(|| D::Error::custom("unknown kind of error"));
+        let known =
+            |code| ErrorKind::from_code(code).ok_or_else(|| D::Error::custom("unknown kind of error"));
         Ok(Self::from_wire(known(kind)?, known(origin)?, message, may_have_run, None))
     }
 }

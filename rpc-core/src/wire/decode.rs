@@ -15,14 +15,42 @@ pub(crate) enum Message<'a> {
         name: &'a str,
     },
     Call(CallMessage<'a>),
-    Answer { id: i64, user: bool, caps: Vec<WireCap>, over: Option<Over>, body: &'a [u8] },
-    Reject { id: i64, kind: ErrorKind, origin: ErrorKind, may_have_run: bool, message: &'a str, user: Option<&'a [u8]> },
-    Release { id: i64, count: u64 },
-    Finish { id: i64, cancel: bool },
-    Pull { id: i64 },
-    Credit { bytes: u64 },
-    Goaway { last: i64 },
-    Abort { kind: ErrorKind, message: &'a str },
+    Answer {
+        id: i64,
+        user: bool,
+        caps: Vec<WireCap>,
+        over: Option<Over>,
+        body: &'a [u8],
+    },
+    Reject {
+        id: i64,
+        kind: ErrorKind,
+        origin: ErrorKind,
+        may_have_run: bool,
+        message: &'a str,
+        user: Option<&'a [u8]>,
+    },
+    Release {
+        id: i64,
+        count: u64,
+    },
+    Finish {
+        id: i64,
+        cancel: bool,
+    },
+    Pull {
+        id: i64,
+    },
+    Credit {
+        bytes: u64,
+    },
+    Goaway {
+        last: i64,
+    },
+    Abort {
+        kind: ErrorKind,
+        message: &'a str,
+    },
 }
 
 #[derive(Debug)]
@@ -97,10 +125,14 @@ impl std::fmt::Display for WireError {
             Self::UnknownKind(kind) => write!(f, "a frame is of the unknown kind {kind}"),
             Self::UnknownFlags(flags) => write!(f, "a frame has unknown flags {flags:#x}"),
             Self::UnknownTag(tag) => write!(f, "a field has the unknown tag {tag}"),
-            Self::BadMagic => f.write_str("the greeting does not begin with FARC: the peer does not speak farcall"),
+            Self::BadMagic => {
+                f.write_str("the greeting does not begin with FARC: the peer does not speak farcall")
+            }
             Self::BadText => f.write_str("a text is not UTF-8"),
             Self::BadStep(step) => write!(f, "a path has the step {step}, which is no index of a field"),
-            Self::TooMany { what, limit, actual } => write!(f, "a message has {actual} {what}; the limit is {limit}"),
+            Self::TooMany { what, limit, actual } => {
+                write!(f, "a message has {actual} {what}; the limit is {limit}")
+            }
             Self::BadId(id) => write!(f, "the id {id} cannot stand where it does"),
         }
     }

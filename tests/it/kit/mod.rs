@@ -138,7 +138,9 @@ pub async fn until(holds: impl Fn() -> bool) {
 
 /// A behaviour, which has thirty seconds: a call that never settles is a failure, not a test run that hangs.
 pub async fn in_time(behaviour: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_secs(30), behaviour).await.expect("the test ends within thirty seconds");
+    tokio::time::timeout(Duration::from_secs(30), behaviour)
+        .await
+        .expect("the test ends within thirty seconds");
 }
 
 /// Runs each test over every transport, and over TCP also on a runtime with several threads. With `wire` in front,
