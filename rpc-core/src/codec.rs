@@ -257,6 +257,29 @@ impl<'a> ValueDecoder<'a> {
         })
     }
 
+    /// Decodes an unsigned number that takes at most so many bytes.
+    #[inline]
+    pub fn varint_of(&mut self, most: usize) -> Result<u64, Error> {
+        if let Some((&first, rest)) = self.input.split_first()
+            && first < 0x80
+        {
+            self.input = rest;
+            return Ok(u64::from(first));
+        }
+        let before = self.input.len();
+        let value = self.varint()?;
+        if before - self.input.len() > most {
+            return Err(self.bad_number());
+        }
+        Ok(value)
+    }
+
+    /// The error for a number that is out of the range of its type.
+    #[cold]
+    pub fn bad_number(&self) -> Error {
+        bad_value(&postcard::Error::DeserializeBadVarint)
+    }
+
     /// Decodes an unsigned number.
     pub fn varint(&mut self) -> Result<u64, Error> {
         crate::wire::take_varint(&mut self.input)

@@ -40,6 +40,10 @@ impl Input {
     /// Where the transport puts what it reads. There is always room for some bytes; a long frame has all the room
     /// it needs, so that it is read straight into its own allocation.
     pub fn space(&mut self) -> &mut BytesMut {
+        // A connection that has become quiet is small again.
+        if !self.busy && self.buffer.is_empty() && self.buffer.capacity() > 2 * READ_SPACE {
+            self.buffer = BytesMut::with_capacity(READ_SPACE);
+        }
         let wanted = if self.missing > 0 {
             self.missing
         } else if self.busy {

@@ -111,13 +111,19 @@ impl Call<'_> {
     #[inline]
     pub fn run<P: ParamList, R: RpcReturn>(&mut self, method: impl FnOnce(P) -> R) {
         self.step = Step::Done;
-        let args = match self.take_args::<P>() {
-            Ok(args) => args,
-            Err(error) => return self.fail(error),
-        };
-        match catch_unwind(AssertUnwindSafe(|| method(args).into_result())) {
-            Ok(result) => self.put::<R>(result),
-            Err(payload) => self.fail(panicked(self.info, &*payload)),
+        let mut begun = false;
+        // A user's `Deserialize`, method or `Serialize` may panic (R21); one net is under all of them.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let args = self.take_args::<P>()?;
+            begun = true;
+            let result = method(args).into_result();
+            self.put::<R>(result);
+            Ok(())
+        }));
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.fail(error),
+            Err(payload) => self.fail(panicked(self.info, &*payload).with_may_have_run(begun)),
         }
     }
 
@@ -135,15 +141,19 @@ impl Call<'_> {
         method: impl FnOnce(P) -> F,
     ) {
         self.step = Step::Done;
-        let args = match self.take_args::<P>() {
-            Ok(args) => args,
-            Err(error) => return self.fail(error),
-        };
         let info = self.info;
-        let future = match catch_unwind(AssertUnwindSafe(|| method(args))) {
-            Ok(future) => future,
-            Err(payload) => return self.fail(panicked(info, &*payload)),
+        let mut begun = false;
+        let started = catch_unwind(AssertUnwindSafe(|| {
+            let args = self.take_args::<P>()?;
+            begun = true;
+            Ok(method(args))
+        }));
+        let future = match started {
+            Ok(Ok(future)) => future,
+            Ok(Err(error)) => return self.fail(error),
+            Err(payload) => return self.fail(panicked(info, &*payload).with_may_have_run(begun)),
         };
+        // The future is polled in a net as well, and encodes its result before it is ready.
         self.step = Step::Pending(match &self.reply {
             ReplyTo::Encode(_) => Box::pin(async move {
                 let mut reply = Reply::from_pool();
@@ -170,19 +180,14 @@ impl Call<'_> {
             Args::Wire { body, owner, present, caps, filled } => {
                 let mut table = CapTable::new(caps);
                 let info = self.info;
-                let decode = || {
-                    if info.params.needs_check() {
-                        info.params.check_args(body, present, &filled)?;
-                    }
-                    let mut decoder =
-                        ArgDecoder::new(body, &mut table, owner, present, filled, info.args_have_caps);
-                    let args = P::decode(&mut decoder)?;
-                    decoder.finish()?;
-                    Ok(args)
-                };
-                // A user's `Deserialize` may panic (R21).
-                catch_unwind(AssertUnwindSafe(decode))
-                    .unwrap_or_else(|payload| Err(panicked(info, &*payload).did_not_run()))
+                if info.params.needs_check() {
+                    info.params.check_args(body, present, &filled)?;
+                }
+                let mut decoder =
+                    ArgDecoder::new(body, &mut table, owner, present, filled, info.args_have_caps);
+                let args = P::decode(&mut decoder)?;
+                decoder.finish()?;
+                Ok(args)
             }
             Args::Taken => Err(Error::new(ErrorKind::Internal, "the arguments were taken already")),
         }
@@ -213,7 +218,10 @@ impl Call<'_> {
 
     pub(crate) fn fail(&mut self, error: Error) {
         match &mut self.reply {
-            ReplyTo::Encode(reply) => reply.status = Status::Failed(error),
+            ReplyTo::Encode(reply) => {
+                reply.encoded.clear();
+                reply.status = Status::Failed(error);
+            }
             ReplyTo::Typed(slot) => slot.settle_reply(Reply::failed(error)),
         }
     }
@@ -253,8 +261,8 @@ pub(crate) fn encode<R: RpcReturn>(
     result: Result<R::Value, R::User>,
     info: &'static MethodInfo,
 ) {
-    let is_user = result.is_err();
-    let outcome = catch_unwind(AssertUnwindSafe(|| match result {
+    reply.schema = Some(if result.is_err() { &info.user } else { &info.result });
+    let outcome = match result {
         Ok(value) => {
             let mut encoder = ValueEncoder::new(&mut reply.encoded, info.result_has_caps);
             value.encode(&mut encoder).map(|()| Status::Value)
@@ -263,17 +271,22 @@ pub(crate) fn encode<R: RpcReturn>(
             let mut encoder = ValueEncoder::new(&mut reply.encoded, true);
             user.encode(&mut encoder).map(|()| Status::User(R::user_message(&user)))
         }
-    }));
-    reply.schema = Some(if is_user { &info.user } else { &info.result });
-    reply.status = match outcome {
-        Ok(Ok(status)) => status,
-        Ok(Err(error)) => {
-            let text = format!("the result of `{}` could not be encoded: {}", info.name, error.message());
-            Status::Failed(Error::new(ErrorKind::BadResult, text))
-        }
-        Err(payload) => Status::Failed(panicked(info, &*payload)),
     };
-    if let Status::Failed(_) = reply.status {
+    reply.status = outcome.unwrap_or_else(|error| {
         reply.encoded.clear();
+        let text = format!("the result of `{}` could not be encoded: {}", info.name, error.message());
+        Status::Failed(Error::new(ErrorKind::BadResult, text))
+    });
+}
+
+/// The same, where no net is under it.
+pub(crate) fn encode_guarded<R: RpcReturn>(
+    reply: &mut Reply,
+    result: Result<R::Value, R::User>,
+    info: &'static MethodInfo,
+) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| encode::<R>(reply, result, info))) {
+        reply.encoded.clear();
+        reply.status = Status::Failed(panicked(info, &*payload));
     }
 }

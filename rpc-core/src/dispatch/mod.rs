@@ -11,7 +11,7 @@ mod table;
 use std::sync::Arc;
 
 pub use call::Call;
-pub(crate) use call::{Args, OwnedArgs, ReplyTo, Step, encode};
+pub(crate) use call::{Args, OwnedArgs, ReplyTo, Step, encode_guarded};
 pub(crate) use running::{Delivered, deliver, run_owned, run_pending};
 pub use serial::Lease;
 pub use shared::Shared;

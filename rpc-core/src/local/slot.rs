@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::mailbox::run_until_settled;
 use super::{Gather, LocalRef};
 use crate::codec::{Capability, Encoded};
-use crate::dispatch::encode;
+use crate::dispatch::encode_guarded;
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::{MethodId, MethodInfo};
@@ -164,7 +164,7 @@ impl LocalSlot {
             match typed.downcast::<Result<R::Value, R::User>>() {
                 Ok(result) => {
                     let mut reply = Reply::from_pool();
-                    encode::<R>(&mut reply, *result, info);
+                    encode_guarded::<R>(&mut reply, *result, info);
                     reply.into_outcome()
                 }
                 Err(_) => Outcome::Failed(Error::new(ErrorKind::Internal, "a result changed its type")),

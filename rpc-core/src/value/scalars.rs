@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::time::{Duration, SystemTime};
 
 use super::{IntoValue, RpcValue};
+use crate::codec::{ValueDecoder, ValueEncoder};
+use crate::error::Error;
 use crate::promise::NoPipeline;
 use crate::schema::SchemaBuilder;
 
@@ -28,20 +30,68 @@ macro_rules! scalars {
     )*};
 }
 
+/// Numbers of two to eight bytes, which are most arguments: written and read without a detour through serde, to the
+/// same bytes. Each entry: a type, its kind and bits, its longest varint in bytes, and the way to the raw number
+/// and back.
+macro_rules! numbers {
+    ($($type:ty: $kind:ident $bits:literal $most:literal, $to:expr, $from:expr;)*) => {$(
+        impl IntoValue for $type {
+            type Value = Self;
+
+            fn into_value(self) -> Self {
+                self
+            }
+        }
+
+        impl RpcValue for $type {
+            type Pipeline = NoPipeline;
+
+            fn describe(schema: &mut SchemaBuilder) {
+                schema.$kind($bits);
+            }
+
+            #[inline]
+            fn encode(&self, encoder: &mut ValueEncoder<'_>) -> Result<(), Error> {
+                encoder.varint($to(*self));
+                Ok(())
+            }
+
+            #[inline]
+            fn decode(decoder: &mut ValueDecoder<'_>) -> Result<Self, Error> {
+                let raw = decoder.varint_of($most)?;
+                Self::try_from($from(raw)).map_err(|_| decoder.bad_number())
+            }
+        }
+    )*};
+}
+
+#[inline]
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+#[inline]
+fn unzigzag(raw: u64) -> i64 {
+    (raw >> 1) as i64 ^ -((raw & 1) as i64)
+}
+
+numbers! {
+    u16: unsigned 16 3, u64::from, std::convert::identity;
+    u32: unsigned 32 5, u64::from, std::convert::identity;
+    u64: unsigned 64 10, std::convert::identity, std::convert::identity;
+    usize: unsigned 64 10, |value| value as u64, std::convert::identity;
+    i16: signed 16 3, |value| zigzag(i64::from(value)), unzigzag;
+    i32: signed 32 5, |value| zigzag(i64::from(value)), unzigzag;
+    i64: signed 64 10, zigzag, unzigzag;
+    isize: signed 64 10, |value| zigzag(value as i64), unzigzag;
+}
+
 scalars! {
     bool: |schema| schema.bool();
     u8: |schema| schema.unsigned(8);
-    u16: |schema| schema.unsigned(16);
-    u32: |schema| schema.unsigned(32);
-    u64: |schema| schema.unsigned(64);
     u128: |schema| schema.unsigned(128);
-    usize: |schema| schema.unsigned(64);
     i8: |schema| schema.signed(8);
-    i16: |schema| schema.signed(16);
-    i32: |schema| schema.signed(32);
-    i64: |schema| schema.signed(64);
     i128: |schema| schema.signed(128);
-    isize: |schema| schema.signed(64);
     f32: |schema| schema.float(32);
     f64: |schema| schema.float(64);
     char: |schema| schema.char();

@@ -59,10 +59,11 @@ impl Segment {
 
     /// Empties it, keeping its memory up to a bound: an idle connection is small.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        if self.bytes.capacity() > 64 * 1024 {
-            self.bytes.shrink_to(4 * 1024);
+        let (used, kept) = (self.bytes.len(), self.bytes.capacity());
+        if kept > 16 * 1024 && (used < kept / 4 || kept > 1024 * 1024) {
+            self.bytes = Vec::new();
         }
+        self.bytes.clear();
         self.splices.clear();
     }
 }
