@@ -5,7 +5,7 @@
 //!
 //! # Layout
 //!
-//! In reading order, with dependencies pointing upwards:
+//! In reading order; from `connection` on, the modules know each other:
 //!
 //! - `error`, `limits`, `schema`, `value`, `arg`, `interface`: what a call consists of, and the types it may have;
 //! - `codec`, `outcome`, `pool`: from typed values to bytes and capabilities, and what is kept of a result;
@@ -13,8 +13,9 @@
 //! - `session`: the pure rules of one connection;
 //! - `connection`: a session, the one lock around it, and what waits for it;
 //! - `local`, `dispatch`, `sink`, `spawn`: calls inside this process, and running methods;
-//! - `handle`, `promise`, `stub`, `function`: what users hold;
-//! - `private`: what macro output may name.
+//! - `handle`, `promise`, `stub`, `function`, `fault`: what users hold;
+//! - `private`, `stub_impls`: what macro output may name;
+//! - `fuzzing`: what tests and fuzzers drive sessions with; not a part of the library.
 
 pub mod arg;
 mod codec;

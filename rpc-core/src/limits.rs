@@ -16,7 +16,7 @@ pub struct Limits {
     pub path_steps: usize,
     /// Capabilities in one message. Default 1,024.
     pub caps_per_message: usize,
-    /// Targets that the peer may hold of us. Default 1,048,576: under 100 bytes each.
+    /// Targets that the peer may hold of us. Default 1,048,576, of about 400 bytes each.
     pub exports: usize,
     /// Targets of the peer that we hold. Default 1,048,576.
     pub imports: usize,

@@ -4,11 +4,14 @@
 //!
 //! A macro is a small compiler, and the modules are its passes:
 //!
+//! - `target` and `value`: the two macros, from one pass to the next; `value` has the model of structs and enums too
 //! - parse: `parse` (the item, bodies unread), `attr` and `serde_attr` (what attributes say), `rename`, `types`
-//! - model: `model` (targets and their methods), `value` (structs and enums)
+//! - model: `model` (targets and their methods)
 //! - validate: `valid` (one function for each group of rules), `report` (all mistakes in one go), `wire_name`
 //! - expand: `expand`, one file for each thing that is printed
 //! - `fallback`: what is printed after a mistake
+//!
+//! `golden` tests what is printed against the files in `golden/`.
 //!
 //! What is printed names only `farcall::__private` and the user's own types, and has no logic.
 
@@ -37,7 +40,7 @@ use proc_macro::TokenStream;
 /// Each `pub` method with `&self` or `&mut self` can be called from elsewhere; private ones never. Beside the `impl`
 /// stands then its stub, here `CounterStub`, with a method for each of them:
 ///
-/// ```ignore
+/// ```text
 /// #[rpc_target]
 /// impl Counter {
 ///     pub fn increment(&mut self, amount: i64) -> i64 { self.value += amount; self.value }
@@ -50,6 +53,8 @@ use proc_macro::TokenStream;
 ///     pub fn value(&self) -> Promise<i64>;
 /// }
 /// ```
+///
+/// That is what they come to; what is printed says the same by names under `farcall::__private`.
 ///
 /// Methods with `&self` run side by side. If one of them takes `&mut self`, all methods of the target run one after
 /// another, in the order in which the calls came, and each holds the target until it returns: one that awaits its
@@ -93,7 +98,7 @@ pub fn rpc_target(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// All fields travel. Each `pub` one has an accessor on promises of the value:
 ///
-/// ```ignore
+/// ```text
 /// #[derive(Serialize, Deserialize, RpcValue)]
 /// pub struct Company { pub name: String, pub mailbox: MailboxStub, row_id: u64 }
 ///

@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use farcall_core::connection::Connection;
 use farcall_core::error::Error;
@@ -12,6 +13,7 @@ use farcall_core::limits::Limits;
 use farcall_core::stub::{IntoStub, Stub};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::time::Sleep;
 
 use crate::driver::{Driver, Side};
 use crate::uri::Uri;
@@ -95,7 +97,7 @@ impl Endpoint {
             Uri::Unix(path) => Listener::Unix(UnixListener::bind(path)?),
         };
         let uri = listener.uri()?;
-        Ok(Server { uri, listener, endpoint: self, connections: Vec::new() })
+        Ok(Server { uri, listener, endpoint: self, connections: Vec::new(), sweep_at: 16, pause: None })
     }
 }
 
@@ -139,7 +141,8 @@ impl Listener {
     }
 }
 
-/// Accepts connections and serves them, as long as it is polled.
+/// Accepts connections and serves them, as long as it is polled. It never ends by itself: an error of the listener,
+/// such as too many open files, is logged, and accepting goes on after a pause.
 ///
 /// Dropping it stops accepting and leaves the connections that there are; [`Server::shutdown`] ends them in peace.
 #[derive(Debug)]
@@ -148,7 +151,14 @@ pub struct Server {
     listener: Listener,
     endpoint: Endpoint,
     connections: Vec<Connection>,
+    /// The number of connections at which those that have ended are swept out.
+    sweep_at: usize,
+    /// Runs after an error of the listener itself, such as too many open files.
+    pause: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long accepting rests after an error that the next attempt would meet as well.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Server {
     /// The address that it serves at, with the port that the system chose.
@@ -158,7 +168,7 @@ impl Server {
 
     /// Asks every peer to make no more calls, lets those that run end, and waits until all connections are
     /// closed, at most for `grace`. Calls that have not ended by then fail as disconnected.
-    pub async fn shutdown(self, grace: std::time::Duration) {
+    pub async fn shutdown(self, grace: Duration) {
         let Self { connections, listener, .. } = self;
         drop(listener);
         for connection in &connections {
@@ -178,7 +188,10 @@ impl Server {
     }
 
     fn admit(&mut self, connection: Connection) {
-        self.connections.retain(|connection| connection.ended().is_none());
+        if self.connections.len() >= self.sweep_at {
+            self.connections.retain(|connection| connection.ended().is_none());
+            self.sweep_at = 2 * self.connections.len() + 16;
+        }
         self.connections.push(connection);
     }
 }
@@ -189,6 +202,10 @@ impl Future for Server {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
+            if let Some(pause) = &mut this.pause {
+                ready!(pause.as_mut().poll(cx));
+                this.pause = None;
+            }
             let accepted = match &this.listener {
                 Listener::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| {
                     // A socket that cannot be told so is slower, not wrong.
@@ -202,17 +219,20 @@ impl Future for Server {
             match accepted {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(connection)) => this.admit(connection),
-                Poll::Ready(Err(error)) if is_passing(&error) => {
+                Poll::Ready(Err(error)) => {
+                    // Whatever it is, a peer must not stop the server by it.
                     tracing::warn!(%error, "a connection could not be accepted");
+                    if !is_of_one_connection(&error) {
+                        this.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
+                    }
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
     }
 }
 
-/// Whether accepting may go well the next time: the one connection failed, not the listener.
-fn is_passing(error: &io::Error) -> bool {
+/// Whether the one connection failed, not the listener: the next may be accepted at once.
+fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted

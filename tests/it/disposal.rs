@@ -220,6 +220,8 @@ impl Subscriber for Capture {
 async fn r303_panic_in_drop_is_only_logged() {
     let capture = Capture::default();
     let logged = Arc::clone(&capture.0);
+    // With a single subscriber, a thread that has none may decide for all that nobody listens to an event.
+    let _other = tracing::Dispatch::new(Capture::default());
     // Everything of this runtime runs on this thread.
     let _guard = tracing::subscriber::set_default(capture);
     for transport in [Transport::InProcess, Transport::Duplex, Transport::Tcp, Transport::Unix] {

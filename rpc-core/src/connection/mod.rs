@@ -263,11 +263,11 @@ impl Connection {
     /// Waits until the connection is over; gives the reason.
     pub async fn closed(&self) -> Error {
         std::future::poll_fn(|cx| {
-            let waker = cx.waker().clone();
+            let mut waker = Some(cx.waker().clone());
             self.with(|state| match state.session.ended() {
                 Some(reason) => Poll::Ready(reason.clone()),
                 None => {
-                    wait_in(&mut state.closed, waker);
+                    wait_in(&mut state.closed, &mut waker);
                     Poll::Pending
                 }
             })
@@ -277,24 +277,24 @@ impl Connection {
 
     /// Waits until calls can be sent without waiting in line: what a polite caller of many calls does (R5).
     pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
-        let waker = cx.waker().clone();
+        let mut waker = Some(cx.waker().clone());
         self.with(|state| {
             if state.session.line_is_empty() || state.session.ended().is_some() {
                 return Poll::Ready(());
             }
-            wait_in(&mut state.ready, waker);
+            wait_in(&mut state.ready, &mut waker);
             Poll::Pending
         })
     }
 
     /// Waits until a call has left this side's buffers for the transport.
     pub(crate) fn poll_sent(&self, key: SlotKey, cx: &Context<'_>) -> Poll<()> {
-        let waker = cx.waker().clone();
+        let mut waker = Some(cx.waker().clone());
         self.with(|state| {
             if state.session.is_sent(key) || state.session.ended().is_some() {
                 return Poll::Ready(());
             }
-            wait_in(&mut state.sent, waker);
+            wait_in(&mut state.sent, &mut waker);
             Poll::Pending
         })
     }
@@ -367,10 +367,13 @@ impl State {
     }
 }
 
-/// Adds a waker unless its task waits there already: it may ask as often as it likes.
-fn wait_in(wakers: &mut Vec<Waker>, waker: Waker) {
-    if !wakers.iter().any(|other| other.will_wake(&waker)) {
-        wakers.push(waker);
+/// Adds a waker unless its task waits there already: it may ask as often as it likes. One that is not needed is left
+/// to the caller, who drops it without the lock (R14).
+fn wait_in(wakers: &mut Vec<Waker>, waker: &mut Option<Waker>) {
+    if let Some(new) = waker
+        && !wakers.iter().any(|other| other.will_wake(new))
+    {
+        wakers.extend(waker.take());
     }
 }
 

@@ -125,70 +125,30 @@ impl<P: Parts> Session<P> {
         owner: Option<&Bytes>,
     ) -> Result<Option<Incoming>, String> {
         let cost = frame.len() + CALL_COST;
-        // What was started and not told yet is still the peer's to wait for. Its first calls may have crossed our
-        // greeting, so a smaller window than the one that it begins with bounds nothing.
-        let used = self.window_used + self.credit_due + cost;
-        let window = self.limits.window_bytes.max(INITIAL_WINDOW);
-        if used > window {
-            return Err(format!(
-                "it has {used} bytes of calls waiting; the limit `window_bytes` is {window}"
-            ));
-        }
-        // Calls that it has not given up stay in the tables, so a peer that gives up none is stopped at last.
-        if self.kept_calls >= self.max_kept {
-            return Err(format!(
-                "it has given up none of {} calls, and more are not kept for it",
-                self.kept_calls
-            ));
-        }
         let id = self.received_calls + 1;
-        // Everything that the frame refers to is looked at before anything is changed.
-        let route = self.find_target(id, call.target, &call.path)?;
-        let in_args: usize =
-            call.args.iter().map(|arg| if let WireArg::Value { caps, .. } = arg { *caps } else { 0 }).sum();
-        if in_args > call.caps.len() {
-            return Err("its arguments have more capabilities than the call".to_owned());
-        }
-        for arg in &call.args {
-            if let WireArg::Promise { id: on, .. } = arg {
-                self.find_earlier(id, *on)?;
-            }
-        }
+        let (route, in_args) = self.check_call(id, &call, cost)?;
         let mut caps = self.take_caps(call.caps)?;
         self.received_calls = id;
         self.window_used += cost;
+        let refused = Refused { id, flags: call.flags, cost };
         if id > self.last_served {
-            self.drop_caps(caps);
-            self.give_credit(cost);
-            self.refuse(id, call.flags, Error::new(ErrorKind::ShuttingDown, "this side is shutting down"));
-            return Ok(None);
+            let error = Error::new(ErrorKind::ShuttingDown, "this side is shutting down");
+            return Ok(self.refuse_call(refused, caps, Vec::new(), error));
         }
         if let Some(over) = call.over {
-            self.drop_caps(caps);
-            self.give_credit(cost);
-            self.refuse(id, call.flags, Error::new(ErrorKind::Limit, over.to_string()));
-            return Ok(None);
+            let error = Error::new(ErrorKind::Limit, over.to_string());
+            return Ok(self.refuse_call(refused, caps, Vec::new(), error));
         }
         let arg_caps = caps.split_off(caps.len() - in_args);
-        let args = self.take_args(id, call.args, arg_caps);
-        let args = match args {
+        let args = match self.take_args(id, call.args, arg_caps) {
             Ok(args) => args,
-            Err(error) => {
-                self.drop_caps(caps);
-                self.give_credit(cost);
-                self.refuse(id, call.flags, error);
-                return Ok(None);
-            }
+            Err(error) => return Ok(self.refuse_call(refused, caps, Vec::new(), error)),
         };
         let target = match &route {
             Target::Here(target) => Some(target.clone()),
             Target::Failed(error) => {
                 let error = error.clone();
-                self.drop_caps(caps);
-                self.drop_args(args.filled);
-                self.give_credit(cost);
-                self.refuse(id, call.flags, error);
-                return Ok(None);
+                return Ok(self.refuse_call(refused, caps, args.filled, error));
             }
             Target::Waits(..) => None,
         };
@@ -226,16 +186,62 @@ impl<P: Parts> Session<P> {
         Ok(None)
     }
 
+    /// Looks at everything that a call refers to, before anything is changed: where it goes, and how many of its
+    /// capabilities belong to arguments that settled on the way.
+    fn check_call(&self, id: i64, call: &CallMessage<'_>, cost: usize) -> Result<(Target, usize), String> {
+        // What was started and not told yet is still the peer's to wait for. Its first calls may have crossed our
+        // greeting, so a smaller window than the one that it begins with bounds nothing.
+        let used = self.window_used + self.credit_due + cost;
+        let window = self.limits.window_bytes.max(INITIAL_WINDOW);
+        if used > window {
+            return Err(format!(
+                "it has {used} bytes of calls waiting; the limit `window_bytes` is {window}"
+            ));
+        }
+        // Calls that it has not given up stay in the tables, so a peer that gives up none is stopped at last.
+        if self.kept_calls >= self.max_kept {
+            return Err(format!(
+                "it has given up none of {} calls, and more are not kept for it",
+                self.kept_calls
+            ));
+        }
+        let route = self.find_target(id, call.target, &call.path)?;
+        let in_args: usize =
+            call.args.iter().map(|arg| if let WireArg::Value { caps, .. } = arg { *caps } else { 0 }).sum();
+        if in_args > call.caps.len() {
+            return Err("its arguments have more capabilities than the call".to_owned());
+        }
+        for arg in &call.args {
+            if let WireArg::Promise { id: on, .. } = arg {
+                self.find_earlier(id, *on)?;
+            }
+        }
+        Ok((route, in_args))
+    }
+
+    /// Ends a call that will not run, and gives up what came with it.
+    fn refuse_call(
+        &mut self,
+        call: Refused,
+        caps: Vec<Cap>,
+        args: Vec<Filled>,
+        error: Error,
+    ) -> Option<Incoming> {
+        self.drop_caps(caps);
+        self.drop_args(args);
+        self.give_credit(call.cost);
+        self.refuse(call.id, call.flags, error);
+        None
+    }
+
     fn park_call(&mut self, id: i64, flags: u8, route: Target, args: Vec<ArgWait>, mut parked: Parked) {
         let parked_bytes = self.parked_bytes + parked.cost;
         if parked_bytes > self.limits.parked_bytes {
             let limit = self.limits.parked_bytes;
             let text =
                 format!("{parked_bytes} bytes of calls wait for others; the limit `parked_bytes` is {limit}");
-            self.give_credit(parked.cost);
-            self.drop_caps(parked.caps);
-            self.drop_args(parked.filled);
-            self.refuse(id, flags, Error::new(ErrorKind::Limit, text));
+            let refused = Refused { id, flags, cost: parked.cost };
+            self.refuse_call(refused, parked.caps, parked.filled, Error::new(ErrorKind::Limit, text));
             return;
         }
         let mut dependents = Vec::new();
@@ -390,6 +396,14 @@ impl<P: Parts> Session<P> {
             self.credit_due = 0;
         }
     }
+}
+
+/// A call that will not run.
+#[derive(Clone, Copy)]
+struct Refused {
+    id: i64,
+    flags: u8,
+    cost: usize,
 }
 
 /// Where a call goes.
