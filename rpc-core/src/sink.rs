@@ -59,6 +59,11 @@ impl Sink {
         }
     }
 
+    /// Whether the reply goes to this call of this process.
+    pub(crate) fn goes_to(&self, wanted: &LocalSlot) -> bool {
+        matches!(&self.0, Some(To::Local(slot)) if std::ptr::eq(&**slot, wanted))
+    }
+
     /// Whether nobody waits for the reply any more.
     pub(crate) fn is_cancelled(&self) -> bool {
         matches!(&self.0, Some(To::Local(slot)) if slot.is_cancelled())

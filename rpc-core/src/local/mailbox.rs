@@ -68,7 +68,7 @@ pub(crate) fn push(local: &Arc<LocalRef>, entry: Entry) {
 fn schedule_run(local: Arc<LocalRef>) {
     spawn(Box::pin(async move {
         loop {
-            run(&local, TURN, || false);
+            run(&local, TURN, None);
             if local.target().mailbox().rest() {
                 return;
             }
@@ -80,11 +80,11 @@ fn schedule_run(local: Arc<LocalRef>) {
 /// Runs calls from the head of the queue, in the awaiting call's own poll, up to and with its own.
 pub(crate) fn run_until_settled(local: &Arc<LocalRef>, slot: &LocalSlot) {
     if !RUNNING.get() {
-        run(local, TURN, || slot.is_settled());
+        run(local, TURN, Some(slot));
     }
 }
 
-fn run(local: &Arc<LocalRef>, most: usize, enough: impl Fn() -> bool) {
+fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
     /// Gives the turn back also if something panics.
     struct Turn<'a>(&'a Mailbox, bool);
     impl Drop for Turn<'_> {
@@ -96,7 +96,9 @@ fn run(local: &Arc<LocalRef>, most: usize, enough: impl Fn() -> bool) {
     let mailbox = local.target().mailbox();
     let mut next = {
         let mut state = mailbox.lock();
-        if state.running {
+        // A call that is not waiting here is run by somebody else already: whoever awaits it runs nobody's calls.
+        let waits = |slot| state.entries.iter().any(|entry| entry.sink.goes_to(slot));
+        if state.running || until.is_some_and(|slot| !waits(slot)) {
             return;
         }
         let Some(first) = state.entries.pop_front() else { return };
@@ -106,8 +108,9 @@ fn run(local: &Arc<LocalRef>, most: usize, enough: impl Fn() -> bool) {
     let turn = Turn(mailbox, RUNNING.replace(true));
     for _ in 0..most {
         let Some(entry) = next.take() else { break };
+        let last = until.is_some_and(|slot| entry.sink.goes_to(slot));
         run_owned(Arc::clone(local.target()), entry.found, entry.args, entry.sink);
-        if enough() {
+        if last {
             break;
         }
         next = mailbox.lock().entries.pop_front();
