@@ -13,6 +13,8 @@
 use bytes::Bytes;
 
 use super::event::Retired;
+use super::holds::gone;
+use super::settling::arg_in;
 use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
@@ -25,22 +27,22 @@ const ANSWER_HEAD: usize = 64;
 
 /// One call of the peer.
 pub(crate) struct AnswerEntry<P: Parts> {
-    id: i64,
-    state: State<P>,
+    pub(super) id: i64,
+    pub(super) state: State<P>,
     /// Whether the peer's promise is alive.
-    importer: bool,
+    pub(super) importer: bool,
     /// Live calls that build on it, and stubs and watchers made of it.
-    holds: u32,
+    pub(super) holds: u32,
     /// Dependents that wait no more.
-    stale: usize,
-    send: bool,
-    forget: bool,
-    detached: bool,
+    pub(super) stale: usize,
+    pub(super) send: bool,
+    pub(super) forget: bool,
+    pub(super) detached: bool,
     /// What is to be done when it settles, in order.
-    dependents: Vec<Dependent<P>>,
+    pub(super) dependents: Vec<Dependent<P>>,
 }
 
-enum State<P: Parts> {
+pub(super) enum State<P: Parts> {
     Parked(Box<Parked>),
     Ready,
     Running(Option<P::Running>),
@@ -91,7 +93,7 @@ impl<P: Parts> Session<P> {
         }
     }
 
-    fn settled(&self, key: SlotKey) -> Option<&Outcome<Capability>> {
+    pub(super) fn settled(&self, key: SlotKey) -> Option<&Outcome<Capability>> {
         match &self.answers.get(key)?.state {
             State::Settled(outcome) => Some(outcome),
             _ => None,
@@ -108,7 +110,7 @@ impl<P: Parts> Session<P> {
         self.settled(key).map_or_else(|| Err(gone()), |outcome| arg_in(outcome, param, path))
     }
 
-    fn new_answer(&mut self, id: i64, flags: u8, state: State<P>) -> SlotKey {
+    pub(super) fn new_answer(&mut self, id: i64, flags: u8, state: State<P>) -> SlotKey {
         let importer = flags & flag::FORGET == 0;
         self.kept_calls += usize::from(importer);
         let key = self.answers.insert(AnswerEntry {
@@ -176,7 +178,13 @@ impl<P: Parts> Session<P> {
         None
     }
 
-    fn retire_call(&mut self, target: Capability, caps: Vec<Cap>, filled: Vec<Filled>, body: IncomingBody) {
+    pub(super) fn retire_call(
+        &mut self,
+        target: Capability,
+        caps: Vec<Cap>,
+        filled: Vec<Filled>,
+        body: IncomingBody,
+    ) {
         self.events.push(Event::Retired(Retired::Target(target)));
         if let IncomingBody::Kept(bytes) = body {
             self.events.push(Event::Retired(Retired::Bytes(bytes)));
@@ -239,7 +247,7 @@ impl<P: Parts> Session<P> {
         self.end_after_last();
     }
 
-    fn finish_entry(&mut self, key: SlotKey, reply: &mut Reply) {
+    pub(super) fn finish_entry(&mut self, key: SlotKey, reply: &mut Reply) {
         let Some(entry) = self.answers.get_mut(key) else { return };
         if let State::Running(running) = &mut entry.state {
             self.events.extend(running.take().map(|running| Event::Retired(Retired::Running(running))));
@@ -259,7 +267,7 @@ impl<P: Parts> Session<P> {
 
     /// Writes a reply that was just made; one that does not fit becomes a failure (row 240).
     #[inline]
-    fn write_reply(&mut self, id: i64, reply: &mut Reply) {
+    pub(super) fn write_reply(&mut self, id: i64, reply: &mut Reply) {
         if !matches!(reply.status, Status::Failed(_))
             && let Err(error) = self.check_answer_room(reply.encoded.len(), reply.encoded.caps.len())
         {
@@ -278,7 +286,7 @@ impl<P: Parts> Session<P> {
 
     /// Whether a result of so many bytes and capabilities can be sent.
     #[inline]
-    fn check_answer_room(&self, bytes: usize, caps: usize) -> Result<(), Error> {
+    pub(super) fn check_answer_room(&self, bytes: usize, caps: usize) -> Result<(), Error> {
         let (bytes, limit) = (bytes + ANSWER_HEAD + CAP_BOUND * caps, self.peer_frame_bytes);
         if bytes > limit {
             let text = format!("the result takes {bytes} bytes; the caller's limit `frame_bytes` is {limit}");
@@ -288,7 +296,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// Writes a failure; of one that is too long for a frame, a part.
-    fn write_reject(&mut self, id: i64, error: &Error) {
+    pub(super) fn write_reject(&mut self, id: i64, error: &Error) {
         let room = self.peer_frame_bytes.saturating_sub(ANSWER_HEAD);
         self.out.reject(id, error, room);
     }
@@ -304,7 +312,7 @@ impl<P: Parts> Session<P> {
     }
 
     /// Writes an outcome that was kept.
-    fn write_outcome(&mut self, id: i64, outcome: &Outcome<Capability>) {
+    pub(super) fn write_outcome(&mut self, id: i64, outcome: &Outcome<Capability>) {
         if !matches!(outcome, Outcome::Failed(_))
             && let Err(error) = self.check_answer_room(outcome.len(), outcome.caps().len())
         {
@@ -324,140 +332,13 @@ impl<P: Parts> Session<P> {
         self.fail_entry(key, error);
     }
 
-    fn fail_entry(&mut self, key: SlotKey, error: Error) {
+    pub(super) fn fail_entry(&mut self, key: SlotKey, error: Error) {
         let Some(entry) = self.answers.get(key) else { return };
         if entry.send {
             let id = entry.id;
             self.write_reject(id, &error);
         }
         self.settle(key, Outcome::Failed(error));
-    }
-
-    /// Keeps an outcome, and lets go on what waits for it; what fails because of it is settled in turn, without
-    /// recursion.
-    fn settle(&mut self, key: SlotKey, outcome: Outcome<Capability>) {
-        let mut work = vec![(key, outcome)];
-        while let Some((key, outcome)) = work.pop() {
-            let outcome = self.bound_kept(outcome);
-            let Some(entry) = self.answers.get_mut(key) else { continue };
-            let dependents = std::mem::take(&mut entry.dependents);
-            let on = entry.id;
-            for dependent in dependents {
-                let live = match dependent {
-                    Dependent::Watcher(watcher, path) => {
-                        self.pins = self.pins.saturating_sub(1);
-                        self.events.push(Event::Watched(watcher, outcome.target_at(&path)));
-                        true
-                    }
-                    Dependent::Target(child, path) => {
-                        let target = outcome.target_at(&path);
-                        self.child_settles((child, on), target.map(ChildPart::Target), &mut work)
-                    }
-                    Dependent::Arg(child, param, path) => {
-                        let arg = arg_in(&outcome, param, &path);
-                        self.child_settles((child, on), arg.map(ChildPart::Arg), &mut work)
-                    }
-                };
-                // A child that was cancelled has given its hold back already.
-                if let (true, Some(entry)) = (live, self.answers.get_mut(key)) {
-                    entry.holds = entry.holds.saturating_sub(1);
-                }
-            }
-            if let Some(entry) = self.answers.get_mut(key) {
-                self.kept_bytes += outcome.len();
-                entry.state = State::Settled(outcome);
-                self.drop_if_unheld(key);
-            }
-        }
-    }
-
-    fn bound_kept(&mut self, outcome: Outcome<Capability>) -> Outcome<Capability> {
-        let kept = self.kept_bytes + outcome.len();
-        let limit = self.limits.answer_bytes;
-        if kept <= limit {
-            return outcome;
-        }
-        self.retire_outcome(outcome);
-        let text = format!("{kept} bytes of answers would be kept; the limit `answer_bytes` is {limit}");
-        Outcome::Failed(Error::new(ErrorKind::Limit, text).with_may_have_run(true))
-    }
-
-    /// Fills in what `child` waited for from its call `on`. Tells whether it still waited.
-    fn child_settles(
-        &mut self,
-        (child, on): (i64, i64),
-        part: Result<ChildPart, Error>,
-        work: &mut Vec<(SlotKey, Outcome<Capability>)>,
-    ) -> bool {
-        let Some(key) = self.answer_ids.get(child) else { return false };
-        let Some(entry) = self.answers.get_mut(key) else { return false };
-        let State::Parked(parked) = &mut entry.state else { return false };
-        let Some(place) = parked.waits.iter().position(|id| *id == on) else { return false };
-        parked.waits.swap_remove(place);
-        let error = match part {
-            Ok(ChildPart::Target(target)) => {
-                parked.target = Some(target);
-                None
-            }
-            Ok(ChildPart::Arg(filled)) => {
-                parked.filled.push(filled);
-                None
-            }
-            Err(error) => Some(error),
-        };
-        let waits = parked.waits.len();
-        if let Some(error) = error {
-            let others = std::mem::take(&mut parked.waits);
-            let send = entry.send;
-            self.unpark(key);
-            for other in others {
-                self.unhold(other);
-            }
-            if send {
-                self.write_reject(child, &error);
-            }
-            work.push((key, Outcome::Failed(error)));
-        } else if waits == 0 {
-            self.make_ready(key);
-        }
-        true
-    }
-
-    /// Everything that a parked call waited for is there: it takes its place in the queue.
-    fn make_ready(&mut self, key: SlotKey) {
-        let Some(entry) = self.answers.get_mut(key) else { return };
-        let flags = if entry.send { flag::SEND } else { 0 } | if entry.forget { flag::FORGET } else { 0 };
-        let id = entry.id;
-        let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
-        let Parked { target, method, caps, mut filled, body, cost, .. } = *parked;
-        let Some(target) = target else { return };
-        filled.sort_by_key(|arg| arg.param);
-        self.parked_bytes = self.parked_bytes.saturating_sub(cost);
-        let body = IncomingBody::Kept(body);
-        self.ready.push_back(Incoming { id, flags, target, method, caps, filled, body, cost });
-    }
-
-    /// A parked call will not run: gives up its arguments, and its holds on what it waited for.
-    fn unpark(&mut self, key: SlotKey) {
-        let Some(entry) = self.answers.get_mut(key) else { return };
-        let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
-        let Parked { target, caps, filled, body, cost, .. } = *parked;
-        self.parked_bytes = self.parked_bytes.saturating_sub(cost);
-        self.give_credit(cost);
-        if let Some(target) = target {
-            self.retire_call(target, caps, filled, IncomingBody::Kept(body));
-            return;
-        }
-        self.events.push(Event::Retired(Retired::Bytes(body)));
-        self.drop_caps(caps);
-        self.retire_args(filled);
-    }
-
-    fn retire_args(&mut self, filled: Vec<Filled>) {
-        for arg in filled {
-            self.events.push(Event::Retired(Retired::Bytes(arg.body)));
-            self.drop_caps(arg.caps);
-        }
     }
 
     /// The peer wants an answer that it did not want before.
@@ -489,183 +370,6 @@ impl<P: Parts> Session<P> {
         }
         self.drop_if_unheld(key);
         Ok(())
-    }
-
-    /// A stub that is to be made of an answer keeps it.
-    pub(crate) fn pin(&mut self, id: i64) {
-        if let Some(entry) = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) {
-            entry.holds += 1;
-            self.pins += 1;
-        }
-    }
-
-    pub(crate) fn unpin(&mut self, id: i64) {
-        if let Some(key) = self.answer_ids.get(id) {
-            self.pins = self.pins.saturating_sub(1);
-            if let Some(entry) = self.answers.get_mut(key) {
-                entry.holds = entry.holds.saturating_sub(1);
-            }
-            self.drop_if_unheld(key);
-        }
-    }
-
-    /// A call that waited for this one waits no more.
-    fn unhold(&mut self, id: i64) {
-        let Some(key) = self.answer_ids.get(id) else { return };
-        if let Some(entry) = self.answers.get_mut(key) {
-            entry.holds = entry.holds.saturating_sub(1);
-            entry.stale += 1;
-            // So that calls which come and go while this one takes its time leave nothing behind.
-            if entry.stale >= 32 && 2 * entry.stale >= entry.dependents.len() {
-                entry.stale = 0;
-                let mut dependents = std::mem::take(&mut entry.dependents);
-                dependents.retain(|dependent| match dependent {
-                    Dependent::Target(child, _) | Dependent::Arg(child, ..) => self.is_parked(*child),
-                    Dependent::Watcher(..) => true,
-                });
-                if let Some(entry) = self.answers.get_mut(key) {
-                    entry.dependents = dependents;
-                }
-            }
-        }
-        self.drop_if_unheld(key);
-    }
-
-    fn is_parked(&self, id: i64) -> bool {
-        let entry = self.answer_ids.get(id).and_then(|key| self.answers.get(key));
-        matches!(entry, Some(AnswerEntry { state: State::Parked(_), .. }))
-    }
-
-    /// A watcher is gone before the answer has settled.
-    pub(crate) fn unwatch(&mut self, id: i64, watcher: usize) {
-        let Some(entry) = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) else { return };
-        let is_it = |dependent: &Dependent<P>| matches!(dependent, Dependent::Watcher(found, _) if P::identity(found) == watcher);
-        let Some(place) = entry.dependents.iter().position(is_it) else { return };
-        if let Dependent::Watcher(watcher, _) = entry.dependents.remove(place) {
-            self.events.push(Event::Retired(Retired::Watcher(watcher)));
-        }
-        self.unpin(id);
-    }
-
-    /// Turns a pin into a watcher, which hears when the answer settles.
-    pub(crate) fn watch(&mut self, id: i64, path: Path, watcher: P::Watcher) {
-        let Some(key) = self.answer_ids.get(id) else {
-            let error = self.ended().cloned().unwrap_or_else(gone);
-            self.events.push(Event::Watched(watcher, Err(error)));
-            return;
-        };
-        match self.settled(key).map(|outcome| outcome.target_at(&path)) {
-            Some(target) => {
-                self.events.push(Event::Watched(watcher, target));
-                self.unpin(id);
-            }
-            None => {
-                if let Some(entry) = self.answers.get_mut(key) {
-                    entry.dependents.push(Dependent::Watcher(watcher, path));
-                }
-            }
-        }
-    }
-
-    /// Removes the entry if nothing holds it, cancels what runs for nobody, and goes on with what only that held.
-    /// Giving that up comes back to here: the answers form a line, so that a peer cannot make it recurse.
-    fn drop_if_unheld(&mut self, key: SlotKey) {
-        self.loose.push(key);
-        if self.loosening {
-            return;
-        }
-        self.loosening = true;
-        while let Some(key) = self.loose.pop() {
-            self.drop_loose(key);
-        }
-        self.loosening = false;
-    }
-
-    fn drop_loose(&mut self, key: SlotKey) {
-        let Some(entry) = self.answers.get_mut(key) else { return };
-        if entry.importer || entry.holds > 0 {
-            return;
-        }
-        match &mut entry.state {
-            State::Settled(_) => self.remove_answer(key),
-            _ if entry.detached => {}
-            State::Running(running) => {
-                if let Some(running) = running.take() {
-                    self.events.push(Event::Cancelled(running));
-                }
-                self.remove_answer(key);
-            }
-            State::Ready => self.remove_answer(key),
-            State::Parked(parked) => {
-                let waits = std::mem::take(&mut parked.waits);
-                self.unpark(key);
-                self.remove_answer(key);
-                for id in waits {
-                    self.unhold(id);
-                }
-            }
-        }
-    }
-
-    fn remove_answer(&mut self, key: SlotKey) {
-        let Some(entry) = self.answers.remove(key) else { return };
-        self.answer_ids.remove(entry.id);
-        if let State::Settled(outcome) = entry.state {
-            self.kept_bytes = self.kept_bytes.saturating_sub(outcome.len());
-            self.retire_outcome(outcome);
-        }
-    }
-
-    fn retire_outcome(&mut self, outcome: Outcome<Capability>) {
-        if let Outcome::Value(answer) | Outcome::User(answer, _) = outcome {
-            if let crate::outcome::Body::Shared(bytes) = answer.body {
-                self.events.push(Event::Retired(Retired::Bytes(bytes)));
-            }
-            self.events.extend(answer.caps.into_iter().map(|cap| Event::Retired(Retired::Target(cap))));
-        }
-    }
-
-    /// Nobody waits for answers any more: what was not detached is cancelled.
-    pub(crate) fn keep_detached(&mut self) {
-        for key in self.answers.keys() {
-            if let Some(entry) = self.answers.get_mut(key) {
-                self.kept_calls -= usize::from(std::mem::take(&mut entry.importer));
-                entry.send = false;
-                self.drop_if_unheld(key);
-            }
-        }
-    }
-
-    /// The session is over: every method is cancelled, every target given up.
-    pub(crate) fn end_exports(&mut self) {
-        for incoming in std::mem::take(&mut self.ready) {
-            self.retire_call(incoming.target, incoming.caps, incoming.filled, incoming.body);
-        }
-        for mut entry in self.answers.drain() {
-            self.answer_ids.remove(entry.id);
-            for dependent in std::mem::take(&mut entry.dependents) {
-                if let Dependent::Watcher(watcher, _) = dependent {
-                    let error = self.ended().cloned().unwrap_or_else(gone);
-                    self.events.push(Event::Watched(watcher, Err(error)));
-                }
-            }
-            match entry.state {
-                State::Running(Some(running)) => self.events.push(Event::Cancelled(running)),
-                State::Running(None) | State::Ready => {}
-                State::Settled(outcome) => self.retire_outcome(outcome),
-                State::Parked(parked) => {
-                    let target =
-                        parked.target.into_iter().map(|target| Event::Retired(Retired::Target(target)));
-                    self.events.extend(target);
-                    self.events.push(Event::Retired(Retired::Bytes(parked.body)));
-                    self.drop_caps(parked.caps);
-                    self.retire_args(parked.filled);
-                }
-            }
-        }
-        let targets = self.exports.drain();
-        self.events.extend(targets.into_iter().map(|target| Event::Retired(Retired::Target(target))));
-        (self.kept_bytes, self.kept_calls, self.parked_bytes, self.pins) = (0, 0, 0, 0);
     }
 }
 
@@ -711,18 +415,4 @@ impl<P: Parts> Session<P> {
         }
         assert!(self.loose.is_empty() && !self.loosening, "work left undone");
     }
-}
-
-enum ChildPart {
-    Target(Capability),
-    Arg(Filled),
-}
-
-fn gone() -> Error {
-    Error::new(ErrorKind::Disposed, "the call that this builds on is gone")
-}
-
-fn arg_in(outcome: &Outcome<Capability>, param: u8, path: &Path) -> Result<Filled, Error> {
-    let (body, caps) = outcome.arg_at(path)?;
-    Ok(Filled { param, body, caps: caps.into_iter().map(Cap::Hosted).collect() })
 }

@@ -8,25 +8,25 @@
 //!     └─── a capability in a message ──► Capability ──last handle: release──► (gone)
 //! ```
 
-use super::event::Retired;
 use super::line::frame_bound;
+use super::routes::{Route, keep_routes};
 use super::{Cap, Event, Lined, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
 use crate::limits::CALL_COST;
 use crate::outcome::Outcome;
 use crate::schema::Schema;
-use crate::wire::{CallFrame, Mark, Out, Path, WireCap, flag};
+use crate::wire::{CallFrame, Mark, Out, Path, flag};
 
 /// One slot of the import table.
 pub(crate) struct Import<P: Parts> {
     /// Handles of this side on the slot. It goes with the last.
-    handles: u32,
+    pub(super) handles: u32,
     pub(super) waiter: P::Waiter,
     /// How to walk the result, if the interface of the call is known.
     pub(super) schema: Option<&'static Schema>,
     /// Nobody holds it any more, but it is to be sent when its turn in the line comes.
-    abandoned: bool,
+    pub(super) abandoned: bool,
     pub(super) state: State,
 }
 
@@ -42,18 +42,18 @@ pub(super) enum State {
 }
 
 pub(super) struct Waiting {
-    id: i64,
+    pub(super) id: i64,
     /// Where the call's flags stand.
-    mark: Mark,
+    pub(super) mark: Mark,
     /// Whether the callee will answer without being asked.
-    send: bool,
+    pub(super) send: bool,
     pub(super) forget: bool,
-    polled: bool,
+    pub(super) polled: bool,
     /// Whether a frame refers to it.
-    referenced: bool,
-    detached: bool,
+    pub(super) referenced: bool,
+    pub(super) detached: bool,
     /// The paths through which calls went, see [`Cap::Route`].
-    piped: Vec<Path>,
+    pub(super) piped: Vec<Path>,
 }
 
 impl<P: Parts> Import<P> {
@@ -126,18 +126,7 @@ pub(crate) enum Polled {
     },
 }
 
-enum Route {
-    Wire(i64, Path),
-    Local(Capability),
-    Lined,
-}
-
 impl<P: Parts> Session<P> {
-    /// The slot of the peer's main object, with one handle.
-    pub(crate) fn import_main(&mut self) -> SlotKey {
-        self.import_capability(0)
-    }
-
     /// Makes a call on what `target` and `path` lead to. Its arguments are in `encoded`, which is left as it is
     /// unless the call has to wait in line.
     #[inline]
@@ -206,114 +195,9 @@ impl<P: Parts> Session<P> {
         Ok(())
     }
 
-    /// Whether the promises among the arguments can still be referred to.
-    #[inline]
-    fn check_promises(&self, encoded: &Encoded) -> Result<(), Error> {
-        for promise in &encoded.promises {
-            let super::Place::Here(other, path) = promise.handle.place(self.id) else { continue };
-            if path.steps().len() > self.limits.path_steps {
-                let (steps, limit) = (path.steps().len(), self.limits.path_steps);
-                let text =
-                    format!("the path of an argument has {steps} steps; the limit `path_steps` is {limit}");
-                return Err(Error::new(ErrorKind::Limit, text));
-            }
-            let gone = || Error::new(ErrorKind::Disposed, "a promise among the arguments is gone");
-            match self.imports.get(other).map(|import| &import.state) {
-                Some(State::Lined { .. } | State::Waiting(_) | State::Settled { forget: false, .. }) => {}
-                Some(State::Settled { outcome, .. }) => {
-                    return Err(outcome.upstream_error().unwrap_or_else(gone));
-                }
-                Some(State::Capability { .. }) => {
-                    return Err(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
-                }
-                None => return Err(gone()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Where a call on a part of a slot goes.
-    #[inline]
-    fn route(&mut self, key: SlotKey, path: &Path) -> Result<Route, Error> {
-        let Some(import) = self.imports.get_mut(key) else {
-            return Err(Error::new(ErrorKind::Disposed, "the stub refers to nothing any more"));
-        };
-        match &mut import.state {
-            State::Lined { .. } => Ok(Route::Lined),
-            State::Capability { id, .. } => Ok(Route::Wire(*id, Path::EMPTY)),
-            State::Waiting(waiting) => {
-                if !waiting.piped.contains(path) {
-                    waiting.piped.push(path.clone());
-                }
-                let id = waiting.id;
-                self.mark_referenced(key);
-                Ok(Route::Wire(id, path.clone()))
-            }
-            State::Settled { id, outcome, .. } => {
-                if let Some(error) = outcome.upstream_error() {
-                    return Err(error);
-                }
-                match project(import.schema, outcome, path)? {
-                    Cap::Import(other) => {
-                        let other = *other;
-                        self.route(other, &Path::EMPTY)
-                    }
-                    Cap::Hosted(capability) => Ok(Route::Local(capability.clone())),
-                    Cap::Broken(error) => Err(error.upstream()),
-                    Cap::Route(_) | Cap::Pending(..) => Ok(Route::Wire(*id, path.clone())),
-                }
-            }
-        }
-    }
-
-    /// A frame will refer to this call: its answer need not be sent, and must be kept (R2).
-    #[inline]
-    fn mark_referenced(&mut self, key: SlotKey) {
-        if let Some(Import { state: State::Waiting(waiting), .. }) = self.imports.get_mut(key) {
-            waiting.referenced = true;
-            if !waiting.polled && waiting.send && self.out.patch(waiting.mark, 0, flag::SEND) {
-                waiting.send = false;
-            }
-        }
-    }
-
-    /// What to write for a capability that is a slot of this session. `None`: it has no id yet.
-    pub(crate) fn reference(&mut self, key: SlotKey, path: &Path) -> Option<WireCap> {
-        let import = self.imports.get(key)?;
-        match &import.state {
-            State::Lined { .. } => None,
-            State::Capability { id, .. } => Some(WireCap::Import(*id)),
-            State::Waiting(waiting) => {
-                let cap = WireCap::Answer(waiting.id, path.clone());
-                self.mark_referenced(key);
-                Some(cap)
-            }
-            State::Settled { id, outcome, forget } => match project(import.schema, outcome, path) {
-                Ok(Cap::Import(other)) => {
-                    let other = *other;
-                    self.reference(other, &Path::EMPTY)
-                }
-                _ if *forget => None,
-                _ => Some(WireCap::Answer(*id, path.clone())),
-            },
-        }
-    }
-
-    /// The call whose result, or a part of it, an argument stands for. `None`: it has no id yet, or the callee
-    /// has forgotten it.
-    pub(crate) fn promise_id(&mut self, key: SlotKey) -> Option<i64> {
-        let id = match &self.imports.get(key)?.state {
-            State::Waiting(waiting) => waiting.id,
-            State::Settled { id, forget: false, .. } => *id,
-            _ => return None,
-        };
-        self.mark_referenced(key);
-        Some(id)
-    }
-
     /// Writes a call and gives its slot an id.
     #[inline]
-    fn send(&mut self, key: SlotKey, target: i64, path: &Path, method: u64, encoded: &Encoded) {
+    pub(super) fn send(&mut self, key: SlotKey, target: i64, path: &Path, method: u64, encoded: &Encoded) {
         let caps = self.describe_all(encoded);
         let mut promises = Vec::with_capacity(encoded.promises.len());
         for promise in &encoded.promises {
@@ -449,155 +333,6 @@ impl<P: Parts> Session<P> {
         Some(&mut import.waiter)
     }
 
-    /// Counts the handles that copies of capabilities are.
-    #[inline]
-    fn hold_caps(&mut self, owner: SlotKey, caps: &[Cap]) {
-        for cap in caps {
-            match cap {
-                Cap::Import(key) => self.hold(*key),
-                Cap::Route(_) => self.hold(owner),
-                Cap::Pending(id, _) => self.pin(*id),
-                Cap::Hosted(_) | Cap::Broken(_) => {}
-            }
-        }
-    }
-
-    #[inline]
-    fn remove_settled(&mut self, key: SlotKey) -> Option<Outcome<Cap>> {
-        let import = self.imports.remove(key)?;
-        self.events_retire_waiter(import.waiter);
-        let State::Settled { id, forget, outcome } = import.state else { return None };
-        self.unread_bytes = self.unread_bytes.saturating_sub(outcome.len());
-        if !forget {
-            self.import_calls.remove(id);
-            if self.ended().is_none() {
-                self.out.finish(id, false);
-            }
-        }
-        Some(outcome)
-    }
-
-    #[inline]
-    fn events_retire_waiter(&mut self, waiter: P::Waiter) {
-        if !P::is_empty(&waiter) {
-            self.events.push(Event::Retired(Retired::Waiter(waiter)));
-        }
-    }
-
-    /// One more handle on a slot.
-    #[inline]
-    pub(crate) fn hold(&mut self, key: SlotKey) {
-        if let Some(import) = self.imports.get_mut(key) {
-            import.handles += 1;
-        }
-    }
-
-    /// The call shall run although nobody waits for it.
-    pub(crate) fn detach(&mut self, key: SlotKey) {
-        let Some(import) = self.imports.get_mut(key) else { return };
-        match &mut import.state {
-            State::Lined { detached } => *detached = true,
-            State::Waiting(waiting) => {
-                waiting.detached = true;
-                if !waiting.polled && waiting.send && self.out.patch(waiting.mark, 0, flag::SEND) {
-                    waiting.send = false;
-                }
-            }
-            State::Settled { .. } | State::Capability { .. } => {}
-        }
-    }
-
-    /// One handle less on a slot. What goes with the last is left in the events.
-    #[inline]
-    pub(crate) fn release(&mut self, key: SlotKey) {
-        let Some(import) = self.imports.get_mut(key) else { return };
-        import.handles = import.handles.saturating_sub(1);
-        if import.handles > 0 {
-            return;
-        }
-        // A detached call in the line keeps its place: it is sent, and finished at once.
-        if let State::Lined { detached: true } = import.state {
-            import.handles = 1;
-            import.abandoned = true;
-            return;
-        }
-        if let State::Settled { .. } = import.state {
-            if let Some(outcome) = self.remove_settled(key) {
-                self.drop_outcome(outcome);
-            }
-            return;
-        }
-        let Some(import) = self.imports.remove(key) else { return };
-        self.events_retire_waiter(import.waiter);
-        let open = self.ended().is_none();
-        match import.state {
-            State::Waiting(waiting) => {
-                self.unanswered = self.unanswered.saturating_sub(1);
-                self.import_calls.remove(waiting.id);
-                if open {
-                    self.out.finish(waiting.id, !waiting.detached);
-                }
-            }
-            State::Capability { id, introduced } => {
-                self.import_caps.remove(&id);
-                if open && introduced > 0 {
-                    self.out.release(id, introduced);
-                }
-            }
-            State::Lined { .. } | State::Settled { .. } => {}
-        }
-    }
-
-    /// Gives up an outcome that nobody will read.
-    pub(crate) fn drop_outcome(&mut self, outcome: Outcome<Cap>) {
-        match outcome {
-            Outcome::Value(answer) | Outcome::User(answer, _) => {
-                if let crate::outcome::Body::Shared(bytes) = answer.body {
-                    self.events.push(Event::Retired(Retired::Bytes(bytes)));
-                }
-                self.drop_caps(answer.caps);
-            }
-            Outcome::Failed(_) => {}
-        }
-    }
-
-    /// Gives up capabilities that came in a message and reached nobody. Iterative: a capability that is given up
-    /// may be the last handle of another slot, never of a chain of them.
-    pub(crate) fn drop_caps(&mut self, caps: Vec<Cap>) {
-        for cap in caps {
-            match cap {
-                Cap::Import(key) => self.release(key),
-                Cap::Hosted(capability) => self.events.push(Event::Retired(Retired::Target(capability))),
-                Cap::Pending(id, _) => self.unpin(id),
-                Cap::Route(_) | Cap::Broken(_) => {}
-            }
-        }
-    }
-
-    /// The slot of a capability of the peer, with one more handle and one more introduction.
-    pub(crate) fn import_capability(&mut self, id: i64) -> SlotKey {
-        if let Some(key) = self.import_caps.get(&id).copied()
-            && let Some(import) = self.imports.get_mut(key)
-        {
-            import.handles += 1;
-            if let State::Capability { introduced, .. } = &mut import.state {
-                *introduced += 1;
-            }
-            return key;
-        }
-        let introduced = u64::from(id != 0);
-        let state = State::Capability { id, introduced };
-        let key = self.imports.insert(Import {
-            handles: 1,
-            waiter: P::Waiter::default(),
-            schema: None,
-            abandoned: false,
-            state,
-        });
-        self.import_caps.insert(id, key);
-        key
-    }
-
     /// Whether the peer may answer this call now.
     pub(crate) fn check_answer(&self, id: i64) -> Result<(), String> {
         if id <= 0 || id > self.sent_calls {
@@ -634,7 +369,7 @@ impl<P: Parts> Session<P> {
     }
 
     #[inline]
-    fn bound_unread(&mut self, outcome: Outcome<Cap>) -> Outcome<Cap> {
+    pub(super) fn bound_unread(&mut self, outcome: Outcome<Cap>) -> Outcome<Cap> {
         let unread = self.unread_bytes + outcome.len();
         if unread <= self.limits.unread_result_bytes {
             self.unread_bytes = unread;
@@ -680,23 +415,6 @@ impl<P: Parts> Session<P> {
     }
 }
 
-/// Finds the capability at `path` of a settled result.
-fn project<'a>(
-    schema: Option<&'static Schema>,
-    outcome: &'a Outcome<Cap>,
-    path: &Path,
-) -> Result<&'a Cap, Error> {
-    let Outcome::Value(answer) = outcome else {
-        return Err(Error::new(ErrorKind::Upstream, "the call that this one builds on failed"));
-    };
-    let schema =
-        schema.ok_or_else(|| Error::new(ErrorKind::Unsupported, "the result has no known interface"))?;
-    let index = schema.project_cap(answer.body.as_slice(), path.steps())?;
-    answer.caps.get(index as usize).ok_or_else(|| {
-        Error::new(ErrorKind::BadPath, "the result does not have the capability that it names")
-    })
-}
-
 #[inline]
 fn with_schema(outcome: Outcome<Cap>, schema: Option<&'static Schema>) -> Outcome<Cap> {
     match outcome {
@@ -707,20 +425,4 @@ fn with_schema(outcome: Outcome<Cap>, schema: Option<&'static Schema>) -> Outcom
         Outcome::Failed(error) => Outcome::Failed(error.calling(schema.and_then(Schema::method))),
         other => other,
     }
-}
-
-/// Where calls went through a promise that now settles to something on this side, they go on that way.
-fn keep_routes(schema: Option<&'static Schema>, outcome: Outcome<Cap>, piped: &[Path]) -> Outcome<Cap> {
-    let Outcome::Value(mut answer) = outcome else { return outcome };
-    for path in piped {
-        let index = schema.and_then(|schema| schema.project_cap(answer.body.as_slice(), path.steps()).ok());
-        if let Some(cap) = index.and_then(|index| answer.caps.get_mut(index as usize))
-            && matches!(cap, Cap::Hosted(_) | Cap::Pending(..))
-        {
-            // What it held is dropped with the event queue, not here.
-            let held = std::mem::replace(cap, Cap::Route(path.clone()));
-            answer.caps.push(held);
-        }
-    }
-    Outcome::Value(answer)
 }

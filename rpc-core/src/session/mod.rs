@@ -13,11 +13,15 @@
 mod answers;
 mod event;
 mod exports;
+mod handles;
+mod holds;
 mod ids;
 mod imports;
 mod incoming;
 mod line;
 mod plain;
+mod routes;
+mod settling;
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,0 +1,148 @@
+//! What happens when an answer settles: what waited for it goes on, or fails in turn, without recursion.
+
+use super::answers::{Dependent, Parked, State};
+use super::event::Retired;
+use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey};
+use crate::codec::Capability;
+use crate::error::{Error, ErrorKind};
+use crate::outcome::Outcome;
+use crate::wire::{Path, flag};
+
+impl<P: Parts> Session<P> {
+    /// Keeps an outcome, and lets go on what waits for it; what fails because of it is settled in turn, without
+    /// recursion.
+    pub(super) fn settle(&mut self, key: SlotKey, outcome: Outcome<Capability>) {
+        let mut work = vec![(key, outcome)];
+        while let Some((key, outcome)) = work.pop() {
+            let outcome = self.bound_kept(outcome);
+            let Some(entry) = self.answers.get_mut(key) else { continue };
+            let dependents = std::mem::take(&mut entry.dependents);
+            let on = entry.id;
+            for dependent in dependents {
+                let live = match dependent {
+                    Dependent::Watcher(watcher, path) => {
+                        self.pins = self.pins.saturating_sub(1);
+                        self.events.push(Event::Watched(watcher, outcome.target_at(&path)));
+                        true
+                    }
+                    Dependent::Target(child, path) => {
+                        let target = outcome.target_at(&path);
+                        self.child_settles((child, on), target.map(ChildPart::Target), &mut work)
+                    }
+                    Dependent::Arg(child, param, path) => {
+                        let arg = arg_in(&outcome, param, &path);
+                        self.child_settles((child, on), arg.map(ChildPart::Arg), &mut work)
+                    }
+                };
+                // A child that was cancelled has given its hold back already.
+                if let (true, Some(entry)) = (live, self.answers.get_mut(key)) {
+                    entry.holds = entry.holds.saturating_sub(1);
+                }
+            }
+            if let Some(entry) = self.answers.get_mut(key) {
+                self.kept_bytes += outcome.len();
+                entry.state = State::Settled(outcome);
+                self.drop_if_unheld(key);
+            }
+        }
+    }
+
+    fn bound_kept(&mut self, outcome: Outcome<Capability>) -> Outcome<Capability> {
+        let kept = self.kept_bytes + outcome.len();
+        let limit = self.limits.answer_bytes;
+        if kept <= limit {
+            return outcome;
+        }
+        self.retire_outcome(outcome);
+        let text = format!("{kept} bytes of answers would be kept; the limit `answer_bytes` is {limit}");
+        Outcome::Failed(Error::new(ErrorKind::Limit, text).with_may_have_run(true))
+    }
+
+    /// Fills in what `child` waited for from its call `on`. Tells whether it still waited.
+    fn child_settles(
+        &mut self,
+        (child, on): (i64, i64),
+        part: Result<ChildPart, Error>,
+        work: &mut Vec<(SlotKey, Outcome<Capability>)>,
+    ) -> bool {
+        let Some(key) = self.answer_ids.get(child) else { return false };
+        let Some(entry) = self.answers.get_mut(key) else { return false };
+        let State::Parked(parked) = &mut entry.state else { return false };
+        let Some(place) = parked.waits.iter().position(|id| *id == on) else { return false };
+        parked.waits.swap_remove(place);
+        let error = match part {
+            Ok(ChildPart::Target(target)) => {
+                parked.target = Some(target);
+                None
+            }
+            Ok(ChildPart::Arg(filled)) => {
+                parked.filled.push(filled);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        let waits = parked.waits.len();
+        if let Some(error) = error {
+            let others = std::mem::take(&mut parked.waits);
+            let send = entry.send;
+            self.unpark(key);
+            for other in others {
+                self.unhold(other);
+            }
+            if send {
+                self.write_reject(child, &error);
+            }
+            work.push((key, Outcome::Failed(error)));
+        } else if waits == 0 {
+            self.make_ready(key);
+        }
+        true
+    }
+
+    /// Everything that a parked call waited for is there: it takes its place in the queue.
+    fn make_ready(&mut self, key: SlotKey) {
+        let Some(entry) = self.answers.get_mut(key) else { return };
+        let flags = if entry.send { flag::SEND } else { 0 } | if entry.forget { flag::FORGET } else { 0 };
+        let id = entry.id;
+        let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
+        let Parked { target, method, caps, mut filled, body, cost, .. } = *parked;
+        let Some(target) = target else { return };
+        filled.sort_by_key(|arg| arg.param);
+        self.parked_bytes = self.parked_bytes.saturating_sub(cost);
+        let body = IncomingBody::Kept(body);
+        self.ready.push_back(Incoming { id, flags, target, method, caps, filled, body, cost });
+    }
+
+    /// A parked call will not run: gives up its arguments, and its holds on what it waited for.
+    pub(super) fn unpark(&mut self, key: SlotKey) {
+        let Some(entry) = self.answers.get_mut(key) else { return };
+        let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
+        let Parked { target, caps, filled, body, cost, .. } = *parked;
+        self.parked_bytes = self.parked_bytes.saturating_sub(cost);
+        self.give_credit(cost);
+        if let Some(target) = target {
+            self.retire_call(target, caps, filled, IncomingBody::Kept(body));
+            return;
+        }
+        self.events.push(Event::Retired(Retired::Bytes(body)));
+        self.drop_caps(caps);
+        self.retire_args(filled);
+    }
+
+    pub(super) fn retire_args(&mut self, filled: Vec<Filled>) {
+        for arg in filled {
+            self.events.push(Event::Retired(Retired::Bytes(arg.body)));
+            self.drop_caps(arg.caps);
+        }
+    }
+}
+
+enum ChildPart {
+    Target(Capability),
+    Arg(Filled),
+}
+
+pub(super) fn arg_in(outcome: &Outcome<Capability>, param: u8, path: &Path) -> Result<Filled, Error> {
+    let (body, caps) = outcome.arg_at(path)?;
+    Ok(Filled { param, body, caps: caps.into_iter().map(Cap::Hosted).collect() })
+}
