@@ -12,6 +12,10 @@ impl Arithmetic {
         a + b
     }
 
+    pub fn adder(&self, a: i64) -> RpcFn<fn(i64) -> i64> {
+        RpcFn::new(move |b: i64| a + b)
+    }
+
     pub async fn later(&self, n: i64) -> i64 {
         tokio::task::yield_now().await;
         n
@@ -37,4 +41,18 @@ async fn an_awaited_call_costs_one_frame_each_way() {
         let cost = counters.since(before);
         assert_eq!((cost.frames_out, cost.frames_in, cost.round_trips), (1, 1, 1), "{transport:?}");
     }
+}
+
+#[tokio::test]
+async fn main_object_can_be_asked_for_twice_and_given_up_alone() {
+    let (first, link) = open(Transport::Duplex, Arithmetic).await;
+    let client = link.client.as_ref().unwrap();
+    let second: ArithmeticStub = farcall::main_stub(client);
+    assert!(first.same_target(&second));
+    let adder = second.adder(1).await.unwrap();
+    drop((first, second));
+    // The main object is nothing that is released: the session goes on for the function.
+    assert_eq!(adder.call(2).await.unwrap(), 3);
+    assert_eq!(adder.call(3).await.unwrap(), 4);
+    assert_eq!(client.ended(), None);
 }

@@ -2,11 +2,11 @@
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use farcall::prelude::*;
 use farcall::{Endpoint, Limits, main_stub};
 use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
 
 pub struct Store;
 
@@ -17,36 +17,41 @@ impl Store {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_loses_its_session() {
     let (ours, theirs) = tokio::io::duplex(1024);
-    let mut limits = Limits::default();
-    limits.write_stall = Duration::from_millis(20);
-    let (connection, driver) = Endpoint::new().limits(limits).connect_over(ours);
+    let (connection, driver) = Endpoint::new().connect_over(ours);
+    let began = Instant::now();
     let store: StoreStub = main_stub(&connection);
     tokio::spawn(driver);
     let error = store.put(vec![7; 32 * 1024]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert!(error.message().contains("write_stall"), "{error}");
     assert!(error.may_have_run());
+    assert!(began.elapsed() >= Limits::default().write_stall);
     assert_eq!(connection.closed().await.kind(), ErrorKind::Limit);
     drop(theirs);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_keeps_its_session() {
     let (ours, mut theirs) = tokio::io::duplex(1024);
-    let mut limits = Limits::default();
-    limits.write_stall = Duration::from_secs(10);
-    let (connection, driver) = Endpoint::new().limits(limits).connect_over(ours);
+    let (connection, driver) = Endpoint::new().connect_over(ours);
     let store: StoreStub = main_stub(&connection);
     tokio::spawn(driver);
-    let call = store.put(vec![7; 32 * 1024]);
+    let call = store.put(vec![7; 8 * 1024]);
+    let began = Instant::now();
+    let patience = Limits::default().write_stall;
     let mut taken = 0;
     let mut part = [0; 512];
-    while taken < 32 * 1024 {
-        taken += theirs.read(&mut part).await.unwrap();
+    while taken < 8 * 1024 {
+        // Long, but not too long for a peer that takes something each time.
+        tokio::time::sleep(patience * 2 / 3).await;
+        let read = theirs.read(&mut part).await.unwrap();
+        assert!(read > 0, "the session ended after {taken} bytes");
+        taken += read;
     }
+    assert!(began.elapsed() > patience * 5);
     assert_eq!(connection.ended(), None);
     drop(call);
 }

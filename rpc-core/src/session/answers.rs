@@ -227,13 +227,13 @@ impl<P: Parts> Session<P> {
     /// A call ended inside the driver's loop, without ever having counted as running.
     #[inline]
     pub(crate) fn complete_inline(&mut self, id: i64, flags: u8, reply: &mut Reply) {
-        if self.complete_plain(id, flags, reply) {
+        if self.ended().is_some() && self.answer_ids.get(id).is_none() {
             return;
         }
-        if let Some(key) = self.answer_ids.get(id) {
+        if self.complete_plain(id, flags, reply) {
+            // Written already.
+        } else if let Some(key) = self.answer_ids.get(id) {
             self.finish_entry(key, reply);
-        } else if self.ended().is_some() {
-            return;
         } else if flags & flag::FORGET != 0 {
             // A caller that neither waits nor comes back for the answer gets none.
             if flags & flag::SEND != 0 {

@@ -14,17 +14,18 @@ impl<P: Parts> Session<P> {
 
     /// The slot of a capability of the peer, with one more handle and one more introduction.
     pub(crate) fn import_capability(&mut self, id: i64) -> SlotKey {
+        // The main object is never sent, so it is never given back.
+        let sent = u64::from(id != 0);
         if let Some(key) = self.import_caps.get(&id).copied()
             && let Some(import) = self.imports.get_mut(key)
         {
             import.handles += 1;
             if let State::Capability { introduced, .. } = &mut import.state {
-                *introduced += 1;
+                *introduced += sent;
             }
             return key;
         }
-        let introduced = u64::from(id != 0);
-        let state = State::Capability { id, introduced };
+        let state = State::Capability { id, introduced: sent };
         let key = self.imports.insert(Import {
             handles: 1,
             waiter: P::Waiter::default(),

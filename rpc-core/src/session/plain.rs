@@ -74,7 +74,7 @@ impl<P: Parts> Session<P> {
         let waiter = std::mem::take(&mut import.waiter);
         import.state = State::Settled { id, forget, outcome: Outcome::Value(answer) };
         self.unread_bytes = unread;
-        self.unanswered -= 1;
+        self.unanswered = self.unanswered.saturating_sub(1);
         if forget {
             self.import_calls.remove(id);
         }
@@ -97,7 +97,7 @@ impl<P: Parts> Session<P> {
         }
         let (id, forget, schema) = (*id, *forget, import.schema);
         let body = std::mem::replace(&mut answer.body, Body::EMPTY);
-        self.unread_bytes -= body.as_slice().len();
+        self.unread_bytes = self.unread_bytes.saturating_sub(body.as_slice().len());
         // Nothing of anybody else is in it any more: the waiter was taken when it settled.
         self.imports.discard(key);
         if !forget {
@@ -148,7 +148,6 @@ impl<P: Parts> Session<P> {
             && self.answer_ids.get(id).is_none();
         if plain {
             self.out.plain_answer(id, &reply.encoded.bytes);
-            self.bound_unsent();
         }
         plain
     }
