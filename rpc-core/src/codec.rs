@@ -82,9 +82,13 @@ impl Encoded {
         if self.bytes.capacity() > 64 * 1024 {
             self.bytes.shrink_to(64 * 1024);
         }
-        if self.is_plain() {
-            return;
+        if !self.is_plain() {
+            self.clear_beside();
         }
+    }
+
+    /// Empties all but the bytes.
+    pub(crate) fn clear_beside(&mut self) {
         self.splices.clear();
         self.caps.clear();
         self.promises.clear();

@@ -48,7 +48,11 @@ fn check_plain(data: &[u8], decoded: &Result<Message<'_>, wire::WireError>) {
             panic!("{decoded:?}");
         };
         assert_eq!((id, body, caps.len()), (*other, *same, 0));
-        out.plain_answer(id, body);
+        let mut answer = Vec::new();
+        wire::begin_plain_answer(&mut answer, id);
+        answer.extend_from_slice(body);
+        wire::end_plain_answer(&mut answer, 0);
+        out.plain_answers(&answer);
     } else {
         return;
     }

@@ -188,6 +188,15 @@ impl Interface {
         &self.methods
     }
 
+    /// The method that a call names, its place, and how many arguments the call has.
+    #[inline]
+    pub(crate) fn lookup(&self, id: MethodId) -> Option<(usize, usize, &MethodInfo)> {
+        let index = self.names.iter().position(|name| *name == id.name())?;
+        let method = self.methods.get(index)?;
+        let place = method.ids.iter().position(|other| *other == id)?;
+        Some((index, method.required + place, method))
+    }
+
     /// The place of the method that a call names, and how many arguments the call has.
     #[inline]
     pub fn find(&self, id: MethodId) -> Result<(usize, usize), Error> {

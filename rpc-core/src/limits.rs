@@ -88,3 +88,7 @@ pub(crate) const LINE_UNTIL: usize = 256 * 1024;
 pub(crate) const TURN_FRAMES: usize = 128;
 /// Bytes of new output after which a turn of the driver ends.
 pub(crate) const TURN_OUTPUT: usize = 64 * 1024;
+/// Calls that are run in a row without the lock between them.
+pub(crate) const BATCH_CALLS: usize = 32;
+/// Bytes of answers that are committed at once, at the latest.
+pub(crate) const BATCH_ANSWERS: usize = 16 * 1024;

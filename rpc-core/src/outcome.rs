@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::codec::{Capability, Encoded, Span};
+use crate::codec::{Capability, Encoded, SPLICE_FROM, Span};
 use crate::error::{Error, ErrorKind};
 use crate::schema::Schema;
 use crate::wire::Path;
@@ -213,6 +213,8 @@ impl<C> Answer<C> {
 pub(crate) struct Reply {
     pub(crate) status: Status,
     pub(crate) encoded: Box<Encoded>,
+    /// Where this reply begins in the bytes of `encoded`; other replies may stand before it.
+    pub(crate) start: usize,
     pub(crate) schema: Option<&'static Schema>,
 }
 
@@ -230,25 +232,66 @@ pub(crate) enum Status {
 
 impl Reply {
     pub(crate) fn delivered() -> Self {
-        Self { status: Status::Delivered, encoded: crate::pool::take(), schema: None }
+        Self::from_pool()
     }
 
     /// An empty reply that says nothing yet, with memory that was used before.
     #[inline]
     pub(crate) fn from_pool() -> Self {
-        Self { status: Status::Delivered, encoded: crate::pool::take(), schema: None }
+        Self { status: Status::Delivered, encoded: crate::pool::take(), start: 0, schema: None }
     }
 
     /// Empties it, so that it says nothing again.
     #[inline]
     pub(crate) fn reset(&mut self) {
         self.encoded.clear();
+        self.start = 0;
         self.status = Status::Delivered;
         self.schema = None;
     }
 
+    /// Takes back what was encoded of this reply, because it has failed.
+    pub(crate) fn fail(&mut self, error: Error) {
+        let before = self.start;
+        self.encoded.bytes.truncate(before);
+        self.encoded.clear_beside();
+        self.status = Status::Failed(error);
+    }
+
+    /// Makes another reply this one, behind those that stand before it.
+    pub(crate) fn take_over(&mut self, mut other: Self) {
+        self.encoded.bytes.truncate(self.start);
+        self.encoded.clear_beside();
+        let (own, theirs) = (&mut *self.encoded, &mut *other.encoded);
+        let place = |at: usize| at - other.start + self.start;
+        if theirs.bytes.len() >= SPLICE_FROM && theirs.splices.is_empty() && other.start == 0 {
+            // A long one is moved, not copied.
+            own.splices.push((self.start, std::mem::take(&mut theirs.bytes).into()));
+        } else {
+            own.bytes.extend_from_slice(theirs.bytes.get(other.start..).unwrap_or_default());
+            own.splices.extend(theirs.splices.drain(..).map(|(at, payload)| (place(at), payload)));
+        }
+        self.encoded.caps.append(&mut other.encoded.caps);
+        self.status = other.status;
+        self.schema = other.schema;
+        crate::pool::give(other.encoded);
+    }
+
+    /// Takes this reply away from those that stand before it, which end at `end`.
+    pub(crate) fn split_off(&mut self, end: usize) -> Self {
+        let mut own = Self::from_pool();
+        own.status = std::mem::replace(&mut self.status, Status::Delivered);
+        own.schema = self.schema;
+        own.encoded.bytes.extend_from_slice(self.encoded.bytes.get(self.start..).unwrap_or_default());
+        let splices = std::mem::take(&mut self.encoded.splices);
+        own.encoded.splices.extend(splices.into_iter().map(|(at, payload)| (at - self.start, payload)));
+        own.encoded.caps = std::mem::take(&mut self.encoded.caps);
+        self.encoded.bytes.truncate(end);
+        own
+    }
+
     pub(crate) fn failed(error: Error) -> Self {
-        Self { status: Status::Failed(error), encoded: crate::pool::take(), schema: None }
+        Self { status: Status::Failed(error), ..Self::from_pool() }
     }
 
     /// Turns it into what is kept.

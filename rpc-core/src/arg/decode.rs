@@ -17,7 +17,7 @@ pub struct ArgDecoder<'a> {
     /// How many were read.
     params: usize,
     /// Arguments that were promises.
-    filled: Vec<FilledArg>,
+    filled: &'a mut Vec<FilledArg>,
     with_caps: bool,
 }
 
@@ -30,7 +30,7 @@ impl<'a> ArgDecoder<'a> {
         caps: &'a mut CapTable,
         owner: Option<&'a Bytes>,
         present: usize,
-        filled: Vec<FilledArg>,
+        filled: &'a mut Vec<FilledArg>,
         with_caps: bool,
     ) -> Self {
         ArgDecoder {
@@ -48,13 +48,21 @@ impl<'a> ArgDecoder<'a> {
         let param = self.params;
         self.params += 1;
         if param >= self.present {
-            return T::absent().ok_or_else(|| bad(format!("argument {} is missing", param + 1)));
+            return T::absent().ok_or_else(|| missing(param));
         }
-        if let Some(place) = self.filled.iter().position(|arg| arg.is_for(param)) {
-            // The order of the others stays, so that of two for one parameter the one is used that was checked.
-            return filled(self.filled.remove(place), self.with_caps);
+        if !self.filled.is_empty()
+            && let Some(arg) = self.take_filled(param)
+        {
+            return filled(arg, self.with_caps);
         }
         T::decode(&mut self.values)
+    }
+
+    #[cold]
+    fn take_filled(&mut self, param: usize) -> Option<FilledArg> {
+        let place = self.filled.iter().position(|arg| arg.is_for(param))?;
+        // The order of the others stays, so that of two for one parameter the one is used that was checked.
+        Some(self.filled.remove(place))
     }
 
     /// An error if anything is left over.
@@ -117,6 +125,12 @@ impl Schema {
     }
 }
 
+#[cold]
+fn missing(param: usize) -> Error {
+    bad(format!("argument {} is missing", param + 1))
+}
+
+#[cold]
 fn bad(text: String) -> Error {
     Error::new(ErrorKind::BadArguments, text)
 }

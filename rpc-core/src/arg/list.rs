@@ -50,6 +50,7 @@ macro_rules! lists {
                 });
             }
 
+            #[inline]
             fn decode(decoder: &mut ArgDecoder<'_>) -> Result<Self, Error> {
                 let _ = &decoder;
                 Ok(($(decoder.read::<$T>()?,)*))
@@ -63,6 +64,7 @@ macro_rules! lists {
         }
 
         impl<$($T: RpcValue, $G: IntoArg<$T>),*> ArgList<($($T,)*)> for ($($G,)*) {
+            #[inline]
             fn encode(self, encoder: &mut ArgEncoder<'_>) -> Result<(), Error> {
                 let _ = &encoder;
                 $(self.$index.encode(encoder)?;)*

@@ -28,10 +28,10 @@ fn encode<P: ParamList>(args: impl ArgList<P>) -> (Encoded, usize) {
     (encoded, present)
 }
 
-fn decode<P: ParamList>(body: &[u8], present: usize, filled: Vec<FilledArg>) -> Result<P, Error> {
+fn decode<P: ParamList>(body: &[u8], present: usize, mut filled: Vec<FilledArg>) -> Result<P, Error> {
     Schema::describe(P::describe).check_args(body, present, &filled)?;
     let mut caps = CapTable::default();
-    let mut decoder = ArgDecoder::new(body, &mut caps, None, present, filled, true);
+    let mut decoder = ArgDecoder::new(body, &mut caps, None, present, &mut filled, true);
     let params = P::decode(&mut decoder)?;
     decoder.finish()?;
     Ok(params)

@@ -1,10 +1,8 @@
 //! What a driver does with a connection: feed it bytes, let it run calls, take its output.
 
-use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::{Buf, Bytes, BytesMut};
-
+use super::input::{Found, Input};
 use super::{Connection, State};
 use crate::codec::{Capability, Encoded, FilledArg, SPLICE_FROM};
 use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
@@ -13,89 +11,10 @@ use crate::handle::Repr;
 use crate::interface::MethodId;
 use crate::limits::{INITIAL_WINDOW, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
-use crate::outcome::{Reply, Status};
-use crate::session::{Cap, Filled, Incoming, IncomingBody, PlainCall};
+use crate::outcome::Reply;
+use crate::session::{Cap, Filled, Incoming, IncomingBody};
 use crate::sink::Sink;
-use crate::wire::{LENGTH_BYTES, Segment};
-
-/// Space kept for reading, in bytes.
-const READ_SPACE: usize = 4 * 1024;
-/// The most that is read ahead, in bytes.
-const READ_AHEAD: usize = 64 * 1024;
-
-/// The bytes that have come in and were not handled.
-#[derive(Debug, Default)]
-pub struct Input {
-    buffer: BytesMut,
-    /// Bytes at the front that belong to the frame that is being handled.
-    current: usize,
-    /// The frame that is being handled, if it is a long one: payloads share its memory.
-    long: Option<Bytes>,
-    /// Bytes of the frame at the front that have not come in, as far as is known.
-    missing: usize,
-    busy: bool,
-}
-
-impl Input {
-    /// Where the transport puts what it reads. There is always room for some bytes; a long frame has all the room
-    /// it needs, so that it is read straight into its own allocation.
-    pub fn space(&mut self) -> &mut BytesMut {
-        // A connection that has become quiet is small again.
-        if !self.busy && self.buffer.is_empty() && self.buffer.capacity() > 2 * READ_SPACE {
-            self.buffer = BytesMut::with_capacity(READ_SPACE);
-        }
-        let wanted = if self.missing > 0 {
-            self.missing
-        } else if self.busy {
-            READ_AHEAD
-        } else {
-            READ_SPACE
-        };
-        if self.buffer.capacity() - self.buffer.len() < wanted.min(READ_AHEAD).min(wanted / 2 + 1) {
-            self.buffer.reserve(wanted);
-        }
-        &mut self.buffer
-    }
-
-    /// Says how many bytes the last read brought: much means that there is more to come.
-    pub fn read(&mut self, bytes: usize) {
-        self.busy = bytes >= READ_SPACE || self.buffer.len() == self.buffer.capacity();
-    }
-
-    /// Goes on to the next whole frame. `None`: more has to be read first.
-    #[inline]
-    fn next_frame(&mut self, most: usize) -> Result<Option<()>, String> {
-        self.buffer.advance(std::mem::take(&mut self.current));
-        self.long = None;
-        self.missing = 0;
-        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
-        let length = u32::from_le_bytes(*length) as usize;
-        if length > most {
-            return Err(format!("a frame says it is {length} bytes long; the limit `frame_bytes` is {most}"));
-        }
-        let whole = LENGTH_BYTES + length;
-        if self.buffer.len() < whole {
-            self.missing = whole - self.buffer.len();
-            return Ok(None);
-        }
-        if whole >= SPLICE_FROM {
-            let mut frame = self.buffer.split_to(whole).freeze();
-            frame.advance(LENGTH_BYTES);
-            self.long = Some(frame);
-        } else {
-            self.current = whole;
-        }
-        Ok(Some(()))
-    }
-
-    #[inline]
-    fn frame(&self) -> (&[u8], Option<&Bytes>) {
-        match &self.long {
-            Some(frame) => (frame, Some(frame)),
-            None => (self.buffer.get(LENGTH_BYTES..self.current).unwrap_or_default(), None),
-        }
-    }
-}
+use crate::wire::Segment;
 
 /// How a turn ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,7 +28,7 @@ pub enum Turned {
 }
 
 enum Next {
-    Plain(PlainCall),
+    Batch,
     Deliver(Incoming),
     Turned(Turned),
 }
@@ -129,25 +48,19 @@ impl Connection {
                 if let Some((id, flags)) = done.take() {
                     state.session.complete_inline(id, flags, &mut reply);
                 }
+                if reply.start > 0 {
+                    state.session.answer_plain(&reply.encoded.bytes);
+                }
                 next(state, input, &mut budget, most_output)
             });
+            reply.reset();
             match next {
                 Next::Turned(turned) => {
                     crate::pool::give(reply.encoded);
                     return turned;
                 }
-                Next::Plain(plain) => {
-                    reply.reset();
-                    let (frame, owner) = input.frame();
-                    let body = frame.get(plain.body..).unwrap_or_default();
-                    let args = Args::Wire { body, owner, present: 0, caps: Vec::new(), filled: Vec::new() };
-                    let method = MethodId(plain.method);
-                    done = self.run((plain.id, plain.flags), &plain.target, method, args, &mut reply);
-                }
-                Next::Deliver(incoming) => {
-                    reply.reset();
-                    done = self.deliver(incoming, input, &mut reply);
-                }
+                Next::Batch => self.run_batch(input, &mut reply),
+                Next::Deliver(incoming) => done = self.deliver(incoming, input, &mut reply),
             }
         }
     }
@@ -170,21 +83,25 @@ impl Connection {
             }
         };
         let args = Args::Wire { body, owner, present: 0, caps, filled };
-        self.run((id, flags), &target, MethodId(method), args, reply)
+        self.run((id, flags), &target, MethodId(method), args, reply).then_some((id, flags))
     }
 
-    /// Runs a call where its target lives. With a result, `reply` is the reply to it.
+    /// Runs a call where its target lives. `true`: `reply` is the reply to it.
     #[inline]
-    fn run(
+    pub(super) fn run(
         &self,
         (id, flags): (i64, u8),
         target: &Capability,
         method: MethodId,
         args: Args<'_>,
         reply: &mut Reply,
-    ) -> Option<(i64, u8)> {
+    ) -> bool {
         let Repr::Local(local) = &target.handle.0 else {
-            let Args::Wire { body, owner, caps, filled, .. } = args else { return None };
+            let (body, owner, caps, filled) = match args {
+                Args::Wire { body, owner, caps, filled, .. } => (body, owner, caps, filled),
+                Args::Plain { body, .. } => (body, None, Vec::new(), Vec::new()),
+                Args::Typed(_) | Args::Taken => return false,
+            };
             // A long one is passed on without being copied.
             let shared = owner.filter(|_| body.len() >= SPLICE_FROM);
             self.pass_on(
@@ -199,13 +116,13 @@ impl Connection {
                     filled,
                 }),
             );
-            return None;
+            return false;
         };
         let found = match local.target().find(method) {
             Ok(found) => found,
             Err(error) => {
-                reply.status = Status::Failed(error);
-                return Some((id, flags));
+                reply.fail(error);
+                return true;
             }
         };
         let mut call = Call {
@@ -215,14 +132,13 @@ impl Connection {
             step: Step::Idle,
         };
         let mut make_sink = || self.running_sink(id, flags);
-        match deliver(Arc::clone(local.target()), found, &mut call, &mut make_sink) {
-            Delivered::Done => Some((id, flags)),
+        match deliver(local.target(), found, &mut call, &mut make_sink) {
+            Delivered::Done => true,
             Delivered::Reply(ready) => {
-                let old = std::mem::replace(reply, ready);
-                crate::pool::give(old.encoded);
-                Some((id, flags))
+                reply.take_over(ready);
+                true
             }
-            Delivered::Elsewhere => None,
+            Delivered::Elsewhere => false,
         }
     }
 
@@ -244,7 +160,7 @@ impl Connection {
         filled.into_iter().map(take).collect()
     }
 
-    fn running_sink(&self, id: i64, flags: u8) -> Sink {
+    pub(super) fn running_sink(&self, id: i64, flags: u8) -> Sink {
         self.with(|state| state.session.running(id, flags));
         Sink::connection(self.clone(), id)
     }
@@ -330,7 +246,7 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
             return Next::Turned(Turned::Ended);
         }
         if *budget == 0 || state.session.out.len() >= most_output {
-            return Next::Turned(Turned::Yield);
+            return if input.batch.is_empty() { Next::Turned(Turned::Yield) } else { Next::Batch };
         }
         if let Some(incoming) = state.session.next_ready() {
             *budget -= 1;
@@ -338,8 +254,9 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
         }
         // What the peer sent before our greeting came is bounded by the window that everybody begins with.
         match input.next_frame(state.session.limits.frame_bytes.max(INITIAL_WINDOW)) {
-            Ok(Some(())) => {}
-            Ok(None) => return Next::Turned(Turned::NeedInput),
+            Ok(Found::Frame) => {}
+            Ok(Found::Later) => return Next::Batch,
+            Ok(Found::Nothing) => return Next::Turned(Turned::NeedInput),
             Err(text) => {
                 state.session.violated(format!("the peer broke the protocol: {text}"));
                 return Next::Turned(Turned::Ended);
@@ -347,8 +264,21 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
         }
         *budget -= 1;
         let (frame, owner) = input.frame();
-        if let Some(plain) = state.session.accept_plain(frame) {
-            return Next::Plain(plain);
+        if let Some(end) = input.frame_end() {
+            let batch = &input.batch;
+            let known = batch.known();
+            if let Some(plain) = state.session.accept_plain(frame, batch.len(), known) {
+                input.batch.add(plain, end, state.session.longest_plain());
+                if input.batch.is_full() {
+                    return Next::Batch;
+                }
+                continue;
+            }
+            if !input.batch.is_empty() {
+                *budget += 1;
+                input.put_back();
+                return Next::Batch;
+            }
         }
         match state.session.handle_frame(frame, owner) {
             Ok(Some(incoming)) => return Next::Deliver(incoming),

@@ -4,15 +4,18 @@
 //! user code, and nothing of a user's is dropped or cloned. What has to happen afterwards leaves as events and is
 //! done by whoever took the lock, after giving it back (R14).
 
+mod batch;
 mod driving;
+mod input;
 mod slot;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-pub use driving::{Input, Turned};
+pub use driving::Turned;
+pub use input::Input;
 pub(crate) use slot::SlotRef;
 
 use crate::codec::Capability;
@@ -33,6 +36,8 @@ pub struct Connection(Arc<Shared>);
 
 struct Shared {
     id: u64,
+    /// The session has ended: what was gathered need not be run.
+    over: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -101,6 +106,7 @@ struct After {
     events: Vec<Event<Waiting>>,
     driver: Option<Waker>,
     wakers: Vec<Waker>,
+    ended: bool,
 }
 
 impl Connection {
@@ -118,7 +124,7 @@ impl Connection {
             wake_driver: false,
             blocked: false,
         };
-        Self(Arc::new(Shared { id, state: Mutex::new(state) }))
+        Self(Arc::new(Shared { id, over: AtomicBool::new(false), state: Mutex::new(state) }))
     }
 
     #[inline]
@@ -164,6 +170,9 @@ impl Connection {
     }
 
     fn finish(&self, after: After) {
+        if after.ended {
+            self.0.over.store(true, Ordering::Relaxed);
+        }
         let mut events = after.events;
         for event in events.drain(..) {
             match event {
@@ -253,6 +262,12 @@ impl Connection {
     pub(crate) fn complete(&self, id: i64, mut reply: Reply) {
         self.with(|state| state.session.complete(id, &mut reply));
         crate::pool::give(reply.encoded);
+    }
+
+    /// Whether the session has ended, as far as this thread has heard.
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.0.over.load(Ordering::Relaxed)
     }
 
     /// Why the connection is over, if it is.
@@ -363,6 +378,7 @@ impl State {
             events: self.session.take_events(SPARE.try_with(Cell::take).unwrap_or_default()),
             driver,
             wakers,
+            ended,
         })
     }
 }

@@ -28,6 +28,11 @@ pub struct Call<'a> {
 /// Where the arguments are.
 #[derive(Debug)]
 pub(crate) enum Args<'a> {
+    /// In bytes, and there is nothing but bytes.
+    Plain {
+        body: &'a [u8],
+        present: usize,
+    },
     /// In bytes.
     Wire {
         body: &'a [u8],
@@ -52,7 +57,7 @@ impl Args<'_> {
     /// The same, once it is known how many of the parameters the caller sent.
     #[inline]
     pub(crate) fn with_present(mut self, sent: usize) -> Self {
-        if let Self::Wire { present, .. } = &mut self {
+        if let Self::Wire { present, .. } | Self::Plain { present, .. } = &mut self {
             *present = sent;
         }
         self
@@ -177,17 +182,11 @@ impl Call<'_> {
             Args::Typed(args) => args.downcast::<P>().map(|args| *args).map_err(|_| {
                 Error::new(ErrorKind::Internal, "the arguments are of another type than the method's")
             }),
-            Args::Wire { body, owner, present, caps, filled } => {
-                let mut table = CapTable::new(caps);
-                let info = self.info;
-                if info.params.needs_check() {
-                    info.params.check_args(body, present, &filled)?;
-                }
-                let mut decoder =
-                    ArgDecoder::new(body, &mut table, owner, present, filled, info.args_have_caps);
-                let args = P::decode(&mut decoder)?;
-                decoder.finish()?;
-                Ok(args)
+            Args::Plain { body, present } => {
+                decode_args(self.info, body, None, present, (&mut CapTable::default(), &mut Vec::new()))
+            }
+            Args::Wire { body, owner, present, caps, mut filled } => {
+                decode_args(self.info, body, owner, present, (&mut CapTable::new(caps), &mut filled))
             }
             Args::Taken => Err(Error::new(ErrorKind::Internal, "the arguments were taken already")),
         }
@@ -203,6 +202,12 @@ impl Call<'_> {
                 };
                 OwnedArgs::Wire { body, present, caps, filled }
             }
+            Args::Plain { body, present } => OwnedArgs::Wire {
+                body: Bytes::copy_from_slice(body),
+                present,
+                caps: Vec::new(),
+                filled: Vec::new(),
+            },
             Args::Typed(args) => OwnedArgs::Typed(args),
             Args::Taken => OwnedArgs::Typed(Box::new(())),
         }
@@ -218,13 +223,28 @@ impl Call<'_> {
 
     pub(crate) fn fail(&mut self, error: Error) {
         match &mut self.reply {
-            ReplyTo::Encode(reply) => {
-                reply.encoded.clear();
-                reply.status = Status::Failed(error);
-            }
+            ReplyTo::Encode(reply) => reply.fail(error),
             ReplyTo::Typed(slot) => slot.settle_reply(Reply::failed(error)),
         }
     }
+}
+
+/// Reads the arguments of a call.
+#[inline]
+fn decode_args<P: ParamList>(
+    info: &MethodInfo,
+    body: &[u8],
+    owner: Option<&Bytes>,
+    present: usize,
+    (caps, filled): (&mut CapTable, &mut Vec<FilledArg>),
+) -> Result<P, Error> {
+    if info.params.needs_check() {
+        info.params.check_args(body, present, filled)?;
+    }
+    let mut decoder = ArgDecoder::new(body, caps, owner, present, filled, info.args_have_caps);
+    let args = P::decode(&mut decoder)?;
+    decoder.finish()?;
+    Ok(args)
 }
 
 /// Hands over what a method of this process returned: as it is, if all of it moves, else encoded, so that what stays
@@ -272,11 +292,13 @@ pub(crate) fn encode<R: RpcReturn>(
             user.encode(&mut encoder).map(|()| Status::User(R::user_message(&user)))
         }
     };
-    reply.status = outcome.unwrap_or_else(|error| {
-        reply.encoded.clear();
-        let text = format!("the result of `{}` could not be encoded: {}", info.name, error.message());
-        Status::Failed(Error::new(ErrorKind::BadResult, text))
-    });
+    match outcome {
+        Ok(status) => reply.status = status,
+        Err(error) => {
+            let text = format!("the result of `{}` could not be encoded: {}", info.name, error.message());
+            reply.fail(Error::new(ErrorKind::BadResult, text));
+        }
+    }
 }
 
 /// The same, where no net is under it.
@@ -286,7 +308,6 @@ pub(crate) fn encode_guarded<R: RpcReturn>(
     info: &'static MethodInfo,
 ) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| encode::<R>(reply, result, info))) {
-        reply.encoded.clear();
-        reply.status = Status::Failed(panicked(info, &*payload));
+        reply.fail(panicked(info, &*payload));
     }
 }

@@ -8,6 +8,7 @@ mod serial;
 mod shared;
 mod table;
 
+use std::any::Any;
 use std::sync::Arc;
 
 pub use call::Call;
@@ -25,7 +26,7 @@ use crate::local::Mailbox;
 use crate::sink::Sink;
 
 /// A local object that can be called.
-pub(crate) trait Target: Send + Sync {
+pub(crate) trait Target: Any + Send + Sync {
     /// Its interface, for people.
     fn interface(&self) -> &'static Interface;
 
@@ -36,10 +37,17 @@ pub(crate) trait Target: Send + Sync {
     fn locate(&self, interface: &'static Interface, index: usize, id: MethodId) -> Result<Found, Error>;
 
     /// Runs or starts a call; its step says how far it came. A target that is busy asks where the reply goes, and lets the call wait.
-    fn deliver(self: Arc<Self>, found: Found, call: &mut Call<'_>, sink: &mut MakeSink<'_>);
+    /// `this` is the target itself, for methods that keep it while they run.
+    fn deliver(&self, this: &Arc<dyn Target>, found: Found, call: &mut Call<'_>, sink: &mut MakeSink<'_>);
 
     /// The calls from this process that wait for it.
     fn mailbox(&self) -> &Mailbox;
+}
+
+/// The target as what it is.
+fn cell<C: Send + Sync + 'static>(target: &Arc<dyn Target>) -> Option<Arc<C>> {
+    let target: Arc<dyn Any + Send + Sync> = Arc::<dyn Target>::clone(target);
+    target.downcast().ok()
 }
 
 /// Says where the reply of a call goes that will not be ready at once. Called at most once.

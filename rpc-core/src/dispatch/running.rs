@@ -28,7 +28,7 @@ pub(crate) enum Delivered {
 /// Delivers a call: runs it, or polls it once and hands it to the spawner if it is not ready (R13).
 #[inline]
 pub(crate) fn deliver(
-    target: Arc<dyn Target>,
+    target: &Arc<dyn Target>,
     found: Found,
     call: &mut Call<'_>,
     make_sink: &mut MakeSink<'_>,
@@ -36,7 +36,8 @@ pub(crate) fn deliver(
     if found.spawned {
         let args = call.take_owned();
         let sink = make_sink();
-        spawn(Box::pin(async move { start(target, found, args, sink) }));
+        let target = Arc::clone(target);
+        spawn(Box::pin(async move { start(&target, found, args, sink) }));
         return Delivered::Elsewhere;
     }
     deliver_here(target, found, call, make_sink)
@@ -44,13 +45,13 @@ pub(crate) fn deliver(
 
 #[inline]
 fn deliver_here(
-    target: Arc<dyn Target>,
+    target: &Arc<dyn Target>,
     found: Found,
     call: &mut Call<'_>,
     make_sink: &mut MakeSink<'_>,
 ) -> Delivered {
     let info = found.info;
-    target.deliver(found, call, make_sink);
+    target.deliver(target, found, call, make_sink);
     match std::mem::replace(&mut call.step, Step::Idle) {
         Step::Idle | Step::Done => Delivered::Done,
         Step::Queued => Delivered::Elsewhere,
@@ -70,15 +71,16 @@ fn deliver_here(
 }
 
 /// Delivers a call whose arguments are owned; its reply goes to its sink.
-pub(crate) fn run_owned(target: Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
+pub(crate) fn run_owned(target: &Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
     if found.spawned {
-        spawn(Box::pin(async move { start(target, found, args, sink) }));
+        let target = Arc::clone(target);
+        spawn(Box::pin(async move { start(&target, found, args, sink) }));
     } else {
         start(target, found, args, sink);
     }
 }
 
-fn start(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink) {
+fn start(target: &Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink) {
     if sink.is_cancelled() {
         return;
     }
@@ -103,7 +105,7 @@ fn start(target: Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink)
 
 /// Starts a call of this process whose result is handed over as it is.
 fn start_typed(
-    target: Arc<dyn Target>,
+    target: &Arc<dyn Target>,
     found: Found,
     mut args: OwnedArgs,
     sink: Sink,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::call::{OwnedArgs, ReplyTo};
 use super::table::{Run, Table};
-use super::{Call, Found, MakeSink, Step, Target, run_pending};
+use super::{Call, Found, MakeSink, Step, Target, cell, run_pending};
 use crate::error::{Error, ErrorKind};
 use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
@@ -52,6 +52,16 @@ impl<T: Send> SerialCell<T> {
         let mut state = self.lock();
         if state.waiting.is_empty() { state.object.take() } else { None }
     }
+
+    /// Puts the object back. It comes back if others wait for it.
+    fn put_back(&self, object: Box<T>) -> Option<Box<T>> {
+        let mut state = self.lock();
+        if state.waiting.is_empty() {
+            state.object = Some(object);
+            return None;
+        }
+        Some(object)
+    }
 }
 
 impl<T: Send + 'static> SerialCell<T> {
@@ -96,7 +106,7 @@ impl<T: Send + 'static> SerialCell<T> {
             _ => ReplyTo::Encode(&mut reply),
         };
         let mut call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
-        let object = self.run(object, found, &mut call);
+        let object = self.run(object, found, &mut call, || Some(Arc::clone(self)));
         match call.step {
             Step::Pending(future) => run_pending(found.info, future, sink, token),
             _ => sink.send(reply),
@@ -104,14 +114,21 @@ impl<T: Send + 'static> SerialCell<T> {
         object
     }
 
-    fn run(self: &Arc<Self>, mut object: Box<T>, found: Found, call: &mut Call<'_>) -> Option<Box<T>> {
+    /// Runs one call. The object comes back unless the method keeps it; `this` is the target itself.
+    fn run(
+        &self,
+        mut object: Box<T>,
+        found: Found,
+        call: &mut Call<'_>,
+        this: impl FnOnce() -> Option<Arc<Self>>,
+    ) -> Option<Box<T>> {
         match self.table.method(found).map(|method| method.run) {
             Some(Run::Serial(run)) => {
                 run(&mut object, call);
                 Some(object)
             }
             Some(Run::SerialAsync(run)) => {
-                run(Lease { cell: Some(Arc::clone(self)), object: Some(object) }, call);
+                run(Lease { cell: this(), object: Some(object) }, call);
                 None
             }
             _ => {
@@ -180,10 +197,13 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         self.table.locate(interface, index, id)
     }
 
-    fn deliver(self: Arc<Self>, found: Found, call: &mut Call<'_>, sink: &mut MakeSink<'_>) {
+    fn deliver(&self, this: &Arc<dyn Target>, found: Found, call: &mut Call<'_>, sink: &mut MakeSink<'_>) {
         if let Some(object) = self.try_take() {
-            if let Some(object) = self.run(object, found, call) {
-                self.go_on(object);
+            if let Some(object) = self.run(object, found, call, || cell(this))
+                && let Some(object) = self.put_back(object)
+                && let Some(this) = cell::<Self>(this)
+            {
+                this.go_on(object);
             }
             return;
         }
@@ -197,8 +217,10 @@ impl<T: Send + 'static> Target for SerialCell<T> {
             // Whoever had the object may have put it back meanwhile.
             state.object.take()
         };
-        if let Some(object) = free {
-            self.go_on(object);
+        if let Some(object) = free
+            && let Some(this) = cell::<Self>(this)
+        {
+            this.go_on(object);
         }
         call.step = Step::Queued;
     }

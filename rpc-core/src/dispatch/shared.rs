@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::table::{Run, Table};
-use super::{Call, Found, MakeSink, Step, Target};
+use super::{Call, Found, MakeSink, Step, Target, cell};
 use crate::error::{Error, ErrorKind};
 use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
@@ -67,10 +67,12 @@ impl<T: Send + Sync + 'static> Target for SharedCell<T> {
     }
 
     #[inline]
-    fn deliver(self: Arc<Self>, found: Found, call: &mut Call<'_>, _sink: &mut MakeSink<'_>) {
-        match self.table.method(found).map(|method| method.run) {
-            Some(Run::Shared(run)) => run(&self.value, call),
-            Some(Run::SharedAsync(run)) => run(Shared { cell: Some(self) }, call),
+    fn deliver(&self, this: &Arc<dyn Target>, found: Found, call: &mut Call<'_>, _sink: &mut MakeSink<'_>) {
+        match (self.table.method(found).map(|method| method.run), this) {
+            (Some(Run::Shared(run)), _) => run(&self.value, call),
+            (Some(Run::SharedAsync(run)), this) if let Some(cell) = cell(this) => {
+                run(Shared { cell: Some(cell) }, call);
+            }
             _ => {
                 call.fail(Error::new(
                     ErrorKind::Internal,

@@ -98,7 +98,17 @@ impl<T: Send> Table<T> {
         Found { level, index, present, info, spawned }
     }
 
+    #[inline]
     pub(crate) fn find(&'static self, id: MethodId) -> Result<Found, Error> {
+        let interface = (self.interface)();
+        if let Some((index, present, info)) = interface.lookup(id) {
+            return Ok(self.found(0, index, present, info));
+        }
+        self.find_above(id)
+    }
+
+    #[cold]
+    fn find_above(&'static self, id: MethodId) -> Result<Found, Error> {
         let mut first = None;
         for (level, table) in self.levels() {
             let interface = (table.interface)();
@@ -138,7 +148,11 @@ impl<T: Send> Table<T> {
     }
 
     /// The method that was found in this table or above.
+    #[inline]
     pub(crate) fn method(&'static self, found: Found) -> Option<&'static Method<T>> {
+        if found.level == 0 {
+            return self.methods.get(found.index);
+        }
         self.levels().find(|(level, _)| *level == found.level)?.1.methods.get(found.index)
     }
 }

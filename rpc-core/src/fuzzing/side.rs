@@ -240,7 +240,7 @@ impl Side {
             encoded.bytes = vec![7, 0, 1, 1];
             encoded.caps.push(self.shared.clone());
         }
-        Reply { status, encoded: encoded.into(), schema: Some(&RESULT) }
+        Reply { status, encoded: encoded.into(), start: 0, schema: Some(&RESULT) }
     }
 
     /// Runs a call that came in.

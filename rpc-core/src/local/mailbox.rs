@@ -109,7 +109,7 @@ fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
     for _ in 0..most {
         let Some(entry) = next.take() else { break };
         let last = until.is_some_and(|slot| entry.sink.goes_to(slot));
-        run_owned(Arc::clone(local.target()), entry.found, entry.args, entry.sink);
+        run_owned(local.target(), entry.found, entry.args, entry.sink);
         if last {
             break;
         }

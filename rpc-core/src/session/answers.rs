@@ -230,9 +230,7 @@ impl<P: Parts> Session<P> {
         if self.ended().is_some() && self.answer_ids.get(id).is_none() {
             return;
         }
-        if self.complete_plain(id, flags, reply) {
-            // Written already.
-        } else if let Some(key) = self.answer_ids.get(id) {
+        if let Some(key) = self.answer_ids.get(id) {
             self.finish_entry(key, reply);
         } else if flags & flag::FORGET != 0 {
             // A caller that neither waits nor comes back for the answer gets none.

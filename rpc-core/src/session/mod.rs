@@ -31,7 +31,7 @@ pub(crate) use exports::Exports;
 pub(crate) use ids::{IdMap, Slab, SlotKey};
 pub(crate) use imports::{Called, Import, Polled};
 pub(crate) use line::Lined;
-pub(crate) use plain::PlainCall;
+pub(crate) use plain::{PlainCall, is_answered_once};
 
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
@@ -277,7 +277,7 @@ impl<P: Parts> Session<P> {
 
     /// Whether another method may be started now (R6).
     #[inline]
-    fn may_deliver(&self) -> bool {
+    pub(crate) fn may_deliver(&self) -> bool {
         self.running < self.limits.running_calls && self.unsent_answers() < self.limits.unsent_answer_bytes
     }
 }

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 
 use super::imports::{State, Waiting};
-use super::{Event, Import, Parts, Session, SlotKey};
+use super::{Event, Import, Incoming, IncomingBody, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::limits::{CALL_COST, INITIAL_WINDOW, MAX_KEPT};
-use crate::outcome::{Answer, Body, Outcome, Reply, Status};
+use crate::outcome::{Answer, Body, Outcome};
 use crate::schema::Schema;
 use crate::wire::{flag, plain_answer, plain_call};
 
@@ -18,9 +18,12 @@ const SHORT: usize = 8 * 1024;
 pub(crate) struct PlainCall {
     pub(crate) id: i64,
     pub(crate) flags: u8,
-    pub(crate) target: Capability,
+    /// The id of its target.
+    pub(crate) export: i64,
+    /// The target, unless it was known.
+    pub(crate) target: Option<Capability>,
     pub(crate) method: u64,
-    /// Where the body begins in the frame.
+    /// Length of the body in bytes; it ends where the frame ends.
     pub(crate) body: usize,
 }
 
@@ -109,46 +112,72 @@ impl<P: Parts> Session<P> {
         Some((body, schema))
     }
 
-    /// A call on one of our exports that can be run at once. `None`: nothing was done, and the frame is one for
+    /// A call on one of our exports that can be run at once, beside `gathered` others that will be. Its target comes
+    /// with it unless it is `known`. `None`: nothing was done, and the frame is one for
     /// [`handle_frame`](Self::handle_frame).
     #[inline]
-    pub(crate) fn accept_plain(&mut self, frame: &[u8]) -> Option<PlainCall> {
-        let (flags, target, method, body) = plain_call(frame)?;
+    pub(crate) fn accept_plain(
+        &mut self,
+        frame: &[u8],
+        gathered: usize,
+        known: Option<i64>,
+    ) -> Option<PlainCall> {
+        let (flags, export, method, body) = plain_call(frame)?;
         let cost = frame.len() + CALL_COST;
         let window = self.limits.window_bytes.max(INITIAL_WINDOW);
         let id = self.received_calls + 1;
         if !self.greeted
-            || self.ended().is_some()
             || !self.ready_is_empty()
-            || !self.may_deliver()
+            || self.running + gathered >= self.limits.running_calls
+            || self.unsent_answers() >= self.limits.unsent_answer_bytes
             || self.window_used + self.credit_due + cost > window
-            || self.kept_calls >= self.max_kept
+            || self.kept_calls + gathered >= self.max_kept
             || id > self.last_served
         {
             return None;
         }
-        let target = self.exports.get(target)?.clone();
+        let target = if known == Some(export) { None } else { Some(self.exports.get(export)?.clone()) };
         self.received_calls = id;
         self.window_used += cost;
         self.give_credit(cost);
-        Some(PlainCall { id, flags, target, method, body })
+        Some(PlainCall { id, flags, export, target, method, body: frame.len() - body })
     }
 
-    /// Answers a call that ended inside the driver's loop and that the caller will not refer to. `false`: nothing
-    /// was done.
+    /// Answers calls that ended inside the driver's loop and that their caller will not refer to, by whole frames.
     #[inline]
-    pub(crate) fn complete_plain(&mut self, id: i64, flags: u8, reply: &Reply) -> bool {
-        let plain = flags & flag::SEND != 0
-            && flags & flag::FORGET != 0
-            && matches!(reply.status, Status::Value)
-            && reply.encoded.is_plain()
-            && reply.encoded.bytes.len() <= SHORT
-            && reply.encoded.bytes.len() + 64 < self.peer_frame_bytes
-            && self.ended().is_none()
-            && self.answer_ids.get(id).is_none();
-        if plain {
-            self.out.plain_answer(id, &reply.encoded.bytes);
+    pub(crate) fn answer_plain(&mut self, frames: &[u8]) {
+        if !frames.is_empty() && self.ended().is_none() {
+            self.out.plain_answers(frames);
+            self.bound_unsent();
         }
-        plain
+        self.end_after_last();
     }
+
+    /// The longest body that an answer may have to be one of these, in bytes.
+    #[inline]
+    pub(crate) fn longest_plain(&self) -> usize {
+        SHORT.min(self.peer_frame_bytes.saturating_sub(64))
+    }
+
+    /// A call that was accepted has to wait after all: too much is under way.
+    pub(crate) fn hold_plain(&mut self, id: i64, flags: u8, target: Capability, method: u64, body: Bytes) {
+        let body = IncomingBody::Kept(body);
+        // What it cost of the window was given back when it was accepted.
+        self.enqueue(Incoming {
+            id,
+            flags,
+            target,
+            method,
+            caps: Vec::new(),
+            filled: Vec::new(),
+            body,
+            cost: 0,
+        });
+    }
+}
+
+/// Whether the caller of a call with these flags gets an answer and never refers to it.
+#[inline]
+pub(crate) fn is_answered_once(flags: u8) -> bool {
+    flags & (flag::SEND | flag::FORGET) == flag::SEND | flag::FORGET
 }

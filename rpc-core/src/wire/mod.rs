@@ -15,7 +15,7 @@ pub(crate) use decode::{CallMessage, Message, WireArg, WireCap, decode};
 pub use encode::Segment;
 pub(crate) use encode::{CallFrame, Mark, Out};
 pub(crate) use path::Path;
-pub(crate) use plain::{plain_answer, plain_call};
+pub(crate) use plain::{begin_plain_answer, end_plain_answer, plain_answer, plain_call};
 
 /// The first bytes of every connection's greeting.
 pub(crate) const MAGIC: [u8; 4] = *b"FARC";

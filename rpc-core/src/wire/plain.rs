@@ -28,26 +28,35 @@ impl Out {
         head[LENGTH_BYTES + 1] = flags;
         let at = put(&mut head, LENGTH_BYTES + 2, target);
         head[at..at + 8].copy_from_slice(&method.to_le_bytes());
-        let length = self.append_plain(&mut head, at + 8, body);
+        let length = at + 8 - LENGTH_BYTES + body.len();
+        head[..LENGTH_BYTES].copy_from_slice(&(length as u32).to_le_bytes());
+        self.append(&head[..at + 8], body);
         (self.mark_back(length - 1), length)
     }
 
-    /// Appends an answer.
+    /// Appends whole frames of answers.
     #[inline]
-    pub(crate) fn plain_answer(&mut self, id: i64, body: &[u8]) {
-        let mut head = [0; HEAD];
-        head[LENGTH_BYTES] = kind::ANSWER;
-        let at = put(&mut head, LENGTH_BYTES + 1, id);
-        let length = self.append_plain(&mut head, at + 1, body);
-        self.count_answer(length);
+    pub(crate) fn plain_answers(&mut self, frames: &[u8]) {
+        self.append(frames, &[]);
+        self.count_answer(frames.len());
     }
+}
 
-    #[inline]
-    fn append_plain(&mut self, head: &mut [u8; HEAD], used: usize, body: &[u8]) -> usize {
-        let length = used - LENGTH_BYTES + body.len();
-        head[..LENGTH_BYTES].copy_from_slice(&(length as u32).to_le_bytes());
-        self.append(&head[..used], body);
-        length
+/// Begins an answer that is a value without capabilities; its body is what follows.
+#[inline]
+pub(crate) fn begin_plain_answer(out: &mut Vec<u8>, id: i64) {
+    let mut head = [0; HEAD];
+    head[LENGTH_BYTES] = kind::ANSWER;
+    let at = put(&mut head, LENGTH_BYTES + 1, id);
+    out.extend_from_slice(&head[..=at]);
+}
+
+/// Ends the answer that began at `start`, where its body is complete.
+#[inline]
+pub(crate) fn end_plain_answer(out: &mut [u8], start: usize) {
+    let frame = out.get_mut(start..).unwrap_or_default();
+    if let Some((length, rest)) = frame.split_first_chunk_mut::<LENGTH_BYTES>() {
+        *length = (rest.len() as u32).to_le_bytes();
     }
 }
 

@@ -1,0 +1,142 @@
+//! [`Input`]: bytes that have come in, and the frames in them.
+
+use std::ops::Range;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::batch::Batch;
+use crate::codec::SPLICE_FROM;
+use crate::wire::LENGTH_BYTES;
+
+/// Space kept for reading, in bytes.
+const READ_SPACE: usize = 4 * 1024;
+/// The most that is read ahead, in bytes.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// The bytes that have come in and were not handled.
+#[derive(Debug, Default)]
+pub struct Input {
+    buffer: BytesMut,
+    /// Bytes at the front that were handled.
+    done: usize,
+    /// Bytes behind those that belong to the frame that is being handled.
+    current: usize,
+    /// The frame that is being handled, if it is a long one: payloads share its memory.
+    long: Option<Bytes>,
+    /// Bytes of the frame at the front that have not come in, as far as is known.
+    missing: usize,
+    busy: bool,
+    pub(super) batch: Batch,
+}
+
+/// What [`Input::next_frame`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A whole frame.
+    Frame,
+    /// Nothing whole: more has to be read first.
+    Nothing,
+    /// The calls that were gathered have to be run first: what they refer to must stay where it is.
+    Later,
+}
+
+impl Input {
+    /// Where the transport puts what it reads. There is always room for some bytes; a long frame has all the room
+    /// it needs, so that it is read straight into its own allocation.
+    pub fn space(&mut self) -> &mut BytesMut {
+        self.buffer.advance(std::mem::take(&mut self.done));
+        // A connection that has become quiet is small again.
+        if !self.busy && self.buffer.is_empty() && self.buffer.capacity() > 2 * READ_SPACE {
+            self.buffer = BytesMut::with_capacity(READ_SPACE);
+        }
+        let wanted = if self.missing > 0 {
+            self.missing
+        } else if self.busy {
+            READ_AHEAD
+        } else {
+            READ_SPACE
+        };
+        if self.buffer.capacity() - self.buffer.len() < wanted.min(READ_AHEAD).min(wanted / 2 + 1) {
+            self.buffer.reserve(wanted);
+        }
+        &mut self.buffer
+    }
+
+    /// Says how many bytes the last read brought: much means that there is more to come.
+    pub fn read(&mut self, bytes: usize) {
+        self.busy = bytes >= READ_SPACE || self.buffer.len() == self.buffer.capacity();
+    }
+
+    /// Goes on to the next whole frame.
+    #[inline]
+    pub(super) fn next_frame(&mut self, most: usize) -> Result<Found, String> {
+        if self.long.is_none() {
+            let whole = self.done + self.current;
+            let waiting = self.buffer.get(whole..).unwrap_or_default();
+            if let Some(length) = waiting.first_chunk::<LENGTH_BYTES>() {
+                let length = LENGTH_BYTES + u32::from_le_bytes(*length) as usize;
+                if length < SPLICE_FROM && length <= waiting.len() {
+                    self.done = whole;
+                    self.current = length;
+                    return Ok(Found::Frame);
+                }
+            }
+        }
+        if self.batch.is_empty() { self.next_long(most) } else { Ok(Found::Later) }
+    }
+
+    /// The same for a frame that is long or not here. It moves what has come in.
+    fn next_long(&mut self, most: usize) -> Result<Found, String> {
+        self.buffer.advance(std::mem::take(&mut self.done) + std::mem::take(&mut self.current));
+        self.long = None;
+        self.missing = 0;
+        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(Found::Nothing) };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > most {
+            return Err(format!("a frame says it is {length} bytes long; the limit `frame_bytes` is {most}"));
+        }
+        let whole = LENGTH_BYTES + length;
+        if self.buffer.len() < whole {
+            self.missing = whole - self.buffer.len();
+            return Ok(Found::Nothing);
+        }
+        if whole < SPLICE_FROM {
+            self.current = whole;
+            return Ok(Found::Frame);
+        }
+        let mut frame = self.buffer.split_to(whole).freeze();
+        frame.advance(LENGTH_BYTES);
+        self.long = Some(frame);
+        Ok(Found::Frame)
+    }
+
+    /// The frame that is being handled, and itself as shared memory, if it is that.
+    #[inline]
+    pub(super) fn frame(&self) -> (&[u8], Option<&Bytes>) {
+        match &self.long {
+            Some(frame) => (frame, Some(frame)),
+            None => (
+                self.buffer.get(self.done + LENGTH_BYTES..self.done + self.current).unwrap_or_default(),
+                None,
+            ),
+        }
+    }
+
+    /// Where the end of the frame is found that is being handled, as long as calls are gathered. `None`: it is a long
+    /// one.
+    #[inline]
+    pub(super) fn frame_end(&self) -> Option<usize> {
+        if self.long.is_none() { Some(self.done + self.current) } else { None }
+    }
+
+    /// Puts the frame that is being handled, a short one, back: it is the next one again.
+    pub(super) fn put_back(&mut self) {
+        self.current = 0;
+    }
+
+    /// A part of what has come in, by places that [`frame_end`](Self::frame_end) gave.
+    #[inline]
+    pub(super) fn part(&self, span: Range<usize>) -> &[u8] {
+        self.buffer.get(span).unwrap_or_default()
+    }
+}
