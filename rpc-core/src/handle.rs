@@ -78,6 +78,7 @@ impl Handle {
     }
 
     /// The same, as a handle of one's own that can be awaited.
+    #[inline]
     pub(crate) fn into_own(self) -> Self {
         match self.0 {
             Repr::Shared(slot) => Self(Repr::Slot(slot.part(slot.path.clone()))),

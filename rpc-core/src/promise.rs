@@ -13,7 +13,7 @@ use crate::codec::{CapTable, Capability, Span, ValueDecoder};
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::local::LocalPolled;
-use crate::outcome::{Answer, Outcome};
+use crate::outcome::{Answer, Body, Outcome};
 use crate::schema::Schema;
 use crate::value::{CallFailure, RpcValue};
 use crate::wire::Path;
@@ -150,11 +150,17 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
         let first = !std::mem::replace(&mut this.polled, true);
         match &mut this.handle.0 {
             Repr::Slot(slot) => {
-                // Woken, a call of plain data has mostly settled.
-                if !first && let Some(answer) = slot.take_plain() {
-                    return Poll::Ready(decode_value(answer, &slot.path));
+                if first {
+                    if slot.wait(cx) {
+                        return Poll::Pending;
+                    }
+                } else if slot.path.is_empty()
+                    && let Some((body, schema)) = slot.take_plain()
+                {
+                    // Woken, a call of plain data has mostly settled.
+                    return Poll::Ready(decode_plain(&body, schema).map_err(X::from));
                 }
-                slot.poll(cx, first).map(|outcome| decode(outcome, &slot.path))
+                slot.poll(cx).map(|outcome| decode(outcome, &slot.path))
             }
             Repr::LocalCall(local) => local.poll(cx).map(|polled| match polled {
                 LocalPolled::Typed(typed) => take_typed(typed),
@@ -201,13 +207,44 @@ fn decode<T: RpcValue, X: CallFailure>(outcome: Outcome<Capability>, path: &Path
     }
 }
 
+/// Decodes a whole value that came without capabilities.
+#[inline]
+fn decode_plain<T: RpcValue>(body: &Body, schema: Option<&'static Schema>) -> Result<T, Error> {
+    guarded(|| {
+        let bytes = body.as_slice();
+        if let Some(schema) = schema {
+            schema.check_untrusted(bytes)?;
+        }
+        let mut table = CapTable::default();
+        let mut decoder = ValueDecoder::new(bytes, &mut table, body.owner(), false);
+        let value = T::decode(&mut decoder)?;
+        decoder.finish()?;
+        Ok(value)
+    })
+}
+
+/// Runs a decoding of a result, in which a user's `Deserialize` may panic (R21).
+#[inline]
+fn guarded<T>(decode: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(undecodable(error.message())),
+        Err(_) => Err(undecodable("its type panicked")),
+    }
+}
+
+#[cold]
+fn undecodable(text: &str) -> Error {
+    Error::new(ErrorKind::BadResult, format!("the result could not be decoded: {text}"))
+        .with_may_have_run(true)
+}
+
 #[inline]
 fn decode_answer<T: RpcValue>(answer: Answer<Capability>, span: Span) -> Result<T, Error> {
     let Answer { body, caps, schema } = answer;
     let with_caps = !caps.is_empty();
     let mut table = CapTable::new(caps);
-    // A user's `Deserialize` may panic (R21).
-    let decoded = catch_unwind(AssertUnwindSafe(|| {
+    guarded(|| {
         if let Some(schema) = schema {
             schema.check_untrusted(body.as_slice())?;
         }
@@ -216,17 +253,5 @@ fn decode_answer<T: RpcValue>(answer: Answer<Capability>, span: Span) -> Result<
         let value = T::decode(&mut decoder)?;
         decoder.finish()?;
         Ok(value)
-    }));
-    let failed = |text: &str| {
-        Error::new(ErrorKind::BadResult, format!("the result could not be decoded: {text}"))
-            .with_may_have_run(true)
-    };
-    match decoded {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            let error: Error = error;
-            Err(failed(error.message()))
-        }
-        Err(_) => Err(failed("its type panicked")),
-    }
+    })
 }

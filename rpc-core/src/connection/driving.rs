@@ -264,6 +264,10 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
         }
         *budget -= 1;
         let (frame, owner) = input.frame();
+        // What came before an answer is delivered before it.
+        if input.batch.is_empty() && state.session.settle_plain(frame, owner) {
+            continue;
+        }
         if let Some(end) = input.frame_end() {
             let batch = &input.batch;
             let known = batch.known();

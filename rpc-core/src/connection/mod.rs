@@ -70,7 +70,7 @@ impl Parts for Waiting {
     }
 
     fn is_empty(waiter: &Waiter) -> bool {
-        waiter.waker.is_none() && waiter.forwards.is_empty()
+        waiter.waker.is_none() && waiter.forwards.is_none()
     }
 }
 
@@ -79,7 +79,14 @@ impl Parts for Waiting {
 pub(crate) struct Waiter {
     /// The task that awaits the promise.
     waker: Option<Waker>,
-    forwards: Vec<Forward>,
+    /// Boxed, because there is hardly ever one.
+    forwards: Option<Box<Vec<Forward>>>,
+}
+
+impl Waiter {
+    fn forward(&mut self, forward: Forward) {
+        self.forwards.get_or_insert_default().push(forward);
+    }
 }
 
 /// A call, or an argument, that the outcome is passed on to.
@@ -196,7 +203,14 @@ impl Connection {
         if let Some(waker) = waiter.waker {
             waker.wake();
         }
-        for forward in waiter.forwards {
+        if let Some(forwards) = waiter.forwards {
+            self.pass_on_all(*forwards, key);
+        }
+    }
+
+    #[cold]
+    fn pass_on_all(&self, forwards: Vec<Forward>, key: SlotKey) {
+        for forward in forwards {
             let (outcome, schema) = self.outcome(key);
             pass_on(forward, outcome, schema);
         }

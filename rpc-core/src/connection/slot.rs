@@ -9,16 +9,17 @@ use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{MethodId, MethodInfo};
 use crate::local::{Gather, Parked};
-use crate::outcome::{Answer, Outcome};
+use crate::outcome::{Body, Outcome};
+use crate::schema::Schema;
 use crate::session::{Called, Place, Polled, SlotKey};
 use crate::sink::Running;
 use crate::wire::Path;
 
 /// A counted handle on a slot: the result of a call, a part of it, or a capability of the peer.
 pub(crate) struct SlotRef {
-    /// Gone once the slot was given up with its outcome.
     connection: Connection,
-    key: Option<SlotKey>,
+    /// `NOWHERE` once the slot was given up with its outcome.
+    key: SlotKey,
     pub(crate) path: Path,
 }
 
@@ -32,7 +33,7 @@ impl SlotRef {
     /// Takes over one handle on the slot.
     #[inline]
     pub(crate) fn new(connection: Connection, key: SlotKey, path: Path) -> Self {
-        Self { connection, key: Some(key), path }
+        Self { connection, key, path }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -42,7 +43,7 @@ impl SlotRef {
     /// The slot. One that was given up finds nothing.
     #[inline]
     pub(crate) fn key(&self) -> SlotKey {
-        self.key.unwrap_or(SlotKey::NOWHERE)
+        self.key
     }
 
     pub(crate) fn same(&self, other: &Self) -> bool {
@@ -115,7 +116,7 @@ impl SlotRef {
             let called = state.session.call(target, method.0, &mut encoded, schema)?;
             if let (Called::Sent(key), Some(sink)) = (&called, sink.take()) {
                 if let Some(waiter) = state.session.waiter_mut(*key) {
-                    waiter.forwards.push(Forward::Reply(sink, info));
+                    waiter.forward(Forward::Reply(sink, info));
                 }
                 // Two handles for a moment, so that the answer is kept: parts of it may be asked for.
                 state.session.hold(*key);
@@ -138,6 +139,15 @@ impl SlotRef {
         }
     }
 
+    fn give_up(&mut self) {
+        let key = std::mem::replace(&mut self.key, SlotKey::NOWHERE);
+        self.connection.with(|state| {
+            state.session.release(key);
+            // Nothing is written when the main object was the last thing held, and the driver may close.
+            state.wake_driver |= state.session.is_idle();
+        });
+    }
+
     /// Waits until the call has left for the transport.
     pub(crate) fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {
         self.connection.poll_sent(self.key(), cx)
@@ -155,7 +165,7 @@ impl SlotRef {
                 Polled::Settled { outcome, schema, .. } => Some((outcome, schema)),
                 Polled::Pending => {
                     if let (Some(waiter), Some(gather)) = (state.session.waiter_mut(key), gather.take()) {
-                        waiter.forwards.push(Forward::Arg(gather, param, self.path.clone()));
+                        waiter.forward(Forward::Arg(gather, param, self.path.clone()));
                     }
                     None
                 }
@@ -168,34 +178,33 @@ impl SlotRef {
 
     /// Takes the value of a call that has settled with plain data, if this is the only handle on it.
     #[inline]
-    pub(crate) fn take_plain(&mut self) -> Option<Answer<Capability>> {
-        let key = self.key?;
-        let (body, schema) = self.connection.with(|state| state.session.take_plain(key))?;
-        self.key = None;
-        Some(Answer { body, caps: Vec::new(), schema })
+    pub(crate) fn take_plain(&mut self) -> Option<(Body, Option<&'static Schema>)> {
+        let key = self.key;
+        let taken = self.connection.with(|state| state.session.take_plain(key))?;
+        self.key = SlotKey::NOWHERE;
+        Some(taken)
     }
 
-    /// Asks for the outcome. `first` is whether this task has not asked before.
+    /// Asks for the outcome of a call for the first time. `true`: it has not settled, and its task will be woken.
     #[inline]
-    pub(crate) fn poll(&mut self, cx: &Context<'_>, first: bool) -> Poll<Outcome<Capability>> {
-        let Some(key) = self.key else {
+    pub(crate) fn wait(&self, cx: &Context<'_>) -> bool {
+        let waker = cx.waker().clone();
+        let key = self.key;
+        let left = self.connection.with(|state| match state.session.wait(key) {
+            Some(waiter) => Ok(waiter.waker.replace(waker)),
+            None => Err(waker),
+        });
+        left.is_ok()
+    }
+
+    /// Asks for the outcome.
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcome<Capability>> {
+        let key = self.key;
+        if key == SlotKey::NOWHERE {
             let error = Error::new(ErrorKind::Disposed, "the promise was used up already");
             return Poll::Ready(Outcome::Failed(error));
-        };
-        let waker = if first {
-            let waker = cx.waker().clone();
-            let left = self.connection.with(|state| match state.session.wait(key) {
-                Some(waiter) => Ok(waiter.waker.replace(waker)),
-                None => Err(waker),
-            });
-            match left {
-                Ok(_replaced) => return Poll::Pending,
-                Err(waker) => Some(waker),
-            }
-        } else {
-            None
-        };
-        let (polled, left) = self.poll_once(key, cx, waker);
+        }
+        let (polled, left) = self.poll_once(key, cx, None);
         drop(left);
         let polled = match polled {
             Some(polled) => polled,
@@ -206,7 +215,7 @@ impl SlotRef {
             Polled::Pending => Poll::Pending,
             Polled::Settled { outcome, removed, .. } => {
                 if removed {
-                    self.key = None;
+                    self.key = SlotKey::NOWHERE;
                 }
                 Poll::Ready(self.connection.take_outcome(key, outcome))
             }
@@ -241,12 +250,8 @@ impl SlotRef {
 impl Drop for SlotRef {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.connection.with(|state| {
-                state.session.release(key);
-                // Nothing is written when the main object was the last thing held, and the driver may close.
-                state.wake_driver |= state.session.is_idle();
-            });
+        if self.key != SlotKey::NOWHERE {
+            self.give_up();
         }
     }
 }

@@ -106,6 +106,6 @@ pub(crate) enum Retired<P: Parts> {
     Waiter(P::Waiter),
     Running(P::Running),
     Watcher(P::Watcher),
-    Encoded(Encoded),
+    Encoded(Box<Encoded>),
     Bytes(Bytes),
 }

@@ -69,7 +69,7 @@ impl<P: Parts> Session<P> {
                     waiting.send = false;
                 }
             }
-            State::Settled { .. } | State::Capability { .. } => {}
+            State::Value { .. } | State::Settled { .. } | State::Capability { .. } => {}
         }
     }
 
@@ -87,7 +87,7 @@ impl<P: Parts> Session<P> {
             import.abandoned = true;
             return;
         }
-        if let State::Settled { .. } = import.state {
+        if let State::Settled { .. } | State::Value { .. } = import.state {
             if let Some(outcome) = self.remove_settled(key) {
                 self.drop_outcome(outcome);
             }
@@ -110,13 +110,14 @@ impl<P: Parts> Session<P> {
                     self.out.release(id, introduced);
                 }
             }
-            State::Lined { .. } | State::Settled { .. } => {}
+            State::Lined { .. } | State::Value { .. } | State::Settled { .. } => {}
         }
     }
 
     #[inline]
     pub(super) fn remove_settled(&mut self, key: SlotKey) -> Option<Outcome<Cap>> {
-        let import = self.imports.remove(key)?;
+        let mut import = self.imports.remove(key)?;
+        import.widen();
         self.events_retire_waiter(import.waiter);
         let State::Settled { id, forget, outcome } = import.state else { return None };
         self.unread_bytes = self.unread_bytes.saturating_sub(outcome.len());
@@ -126,7 +127,7 @@ impl<P: Parts> Session<P> {
                 self.out.finish(id, false);
             }
         }
-        Some(outcome)
+        Some(*outcome)
     }
 
     #[inline]

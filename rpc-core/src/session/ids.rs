@@ -74,15 +74,16 @@ impl<V> Slab<V> {
         !self.entries.is_empty()
     }
 
-    /// Removes an entry and drops it where it is.
+    /// Removes an entry that is as it should be.
     #[inline]
-    pub(crate) fn discard(&mut self, key: SlotKey) {
-        let Some(entry) = self.entries.get_mut(key.index as usize) else { return };
-        if entry.0 == key.generation && entry.1.is_some() {
-            entry.1 = None;
-            entry.0 = entry.0.wrapping_add(1);
-            self.free.push(key.index);
+    pub(crate) fn remove_if(&mut self, key: SlotKey, fits: impl FnOnce(&V) -> bool) -> Option<V> {
+        let entry = self.entries.get_mut(key.index as usize)?;
+        if entry.0 != key.generation || !entry.1.as_ref().is_some_and(fits) {
+            return None;
         }
+        entry.0 = entry.0.wrapping_add(1);
+        self.free.push(key.index);
+        entry.1.take()
     }
 
     pub(crate) fn drain(&mut self) -> Vec<V> {

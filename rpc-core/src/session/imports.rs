@@ -14,7 +14,7 @@ use super::{Cap, Event, Lined, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
 use crate::limits::CALL_COST;
-use crate::outcome::Outcome;
+use crate::outcome::{Answer, Body, Outcome};
 use crate::schema::Schema;
 use crate::wire::{CallFrame, Mark, Out, Path, flag};
 
@@ -35,8 +35,10 @@ pub(super) enum State {
     Lined { detached: bool },
     /// Sent and not answered.
     Waiting(Waiting),
-    /// Answered. With `forget` the callee has kept nothing.
-    Settled { id: i64, forget: bool, outcome: Outcome<Cap> },
+    /// Answered by a value without capabilities, which most calls are. With `forget` the callee has kept nothing.
+    Value { id: i64, forget: bool, body: Body },
+    /// Answered by anything. Boxed, so that slots are small.
+    Settled { id: i64, forget: bool, outcome: Box<Outcome<Cap>> },
     /// Held by the peer for us; `introduced` times it was sent.
     Capability { id: i64, introduced: u64 },
 }
@@ -53,7 +55,7 @@ pub(super) struct Waiting {
     pub(super) referenced: bool,
     pub(super) detached: bool,
     /// The paths through which calls went, see [`Cap::Route`].
-    pub(super) piped: Vec<Path>,
+    pub(super) piped: Option<Box<Vec<Path>>>,
 }
 
 impl<P: Parts> Import<P> {
@@ -64,9 +66,20 @@ impl<P: Parts> Import<P> {
         Self { handles: 1, waiter: P::Waiter::default(), schema: Some(schema), abandoned: false, state }
     }
 
+    /// Whether it is a value without capabilities that only one handle asks for.
     #[inline]
-    pub(super) fn is_sole(&self) -> bool {
-        self.handles == 1
+    pub(super) fn is_plain_result(&self) -> bool {
+        self.handles == 1 && matches!(self.state, State::Value { .. })
+    }
+
+    /// Makes an answer that is a value without capabilities one like all others.
+    pub(super) fn widen(&mut self) {
+        if let State::Value { id, forget, body } = &mut self.state {
+            let body = std::mem::replace(body, Body::EMPTY);
+            let answer = Answer { body, caps: Vec::new(), schema: self.schema };
+            let outcome = Box::new(Outcome::Value(answer));
+            self.state = State::Settled { id: *id, forget: *forget, outcome };
+        }
     }
 }
 
@@ -82,7 +95,7 @@ impl Waiting {
             polled: false,
             referenced: false,
             detached: false,
-            piped: Vec::new(),
+            piped: None,
         }
     }
 
@@ -103,7 +116,7 @@ impl Waiting {
     /// Whether no call went through it: its answer settles it and nothing else.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        self.send && self.piped.is_empty()
+        self.send && self.piped.is_none()
     }
 }
 
@@ -112,7 +125,7 @@ pub(crate) enum Called {
     /// It is on its way, or in the line; here is the slot of its result, with one handle.
     Sent(SlotKey),
     /// Its target turned out to be on this side: call it there.
-    Local(Capability),
+    Local(Box<Capability>),
 }
 
 /// What a poll found.
@@ -164,7 +177,7 @@ impl<P: Parts> Session<P> {
             state: State::Lined { detached: false },
         };
         match route {
-            Route::Local(capability) => Ok(Called::Local(capability)),
+            Route::Local(capability) => Ok(Called::Local(Box::new(capability))),
             Route::Lined => {
                 let key = self.imports.insert(import);
                 let encoded = std::mem::take(encoded);
@@ -226,16 +239,8 @@ impl<P: Parts> Session<P> {
         self.unanswered += 1;
         self.import_calls.insert(self.sent_calls, key);
         if let Some(import) = self.imports.get_mut(key) {
-            import.state = State::Waiting(Waiting {
-                id: self.sent_calls,
-                mark,
-                send: !detached,
-                forget: false,
-                polled: false,
-                referenced: false,
-                detached,
-                piped: Vec::new(),
-            });
+            let sent = Waiting::sent(self.sent_calls, mark);
+            import.state = State::Waiting(Waiting { send: !detached, detached, ..sent });
             if import.abandoned {
                 self.release(key);
             }
@@ -269,7 +274,7 @@ impl<P: Parts> Session<P> {
 
     pub(crate) fn fail_import(&mut self, key: SlotKey, error: Error) {
         if let Some(import) = self.imports.get_mut(key) {
-            import.state = State::Settled { id: 0, forget: true, outcome: Outcome::Failed(error) };
+            import.state = State::Settled { id: 0, forget: true, outcome: Box::new(Outcome::Failed(error)) };
             let waiter = std::mem::take(&mut import.waiter);
             self.events.push(Event::Settled(waiter, key));
         }
@@ -286,7 +291,7 @@ impl<P: Parts> Session<P> {
         match self.imports.get(key).map(|import| &import.state) {
             Some(State::Lined { .. }) => false,
             Some(State::Waiting(waiting)) => !self.out.holds(waiting.mark),
-            Some(State::Settled { .. } | State::Capability { .. }) | None => true,
+            Some(State::Value { .. } | State::Settled { .. } | State::Capability { .. }) | None => true,
         }
     }
 
@@ -297,8 +302,9 @@ impl<P: Parts> Session<P> {
             let error = Error::new(ErrorKind::Disposed, "the promise was used up already");
             return Polled::Settled { outcome: Outcome::Failed(error), schema: None, removed: true };
         };
+        import.widen();
         match &mut import.state {
-            State::Lined { .. } => Polled::Pending,
+            State::Lined { .. } | State::Value { .. } => Polled::Pending,
             State::Capability { .. } => {
                 let error = Error::new(ErrorKind::Unsupported, "a stub is not a promise");
                 Polled::Settled { outcome: Outcome::Failed(error), schema: None, removed: false }
@@ -357,13 +363,16 @@ impl<P: Parts> Session<P> {
         let schema = import.schema;
         let waiter = std::mem::take(&mut import.waiter);
         let outcome = self.bound_unread(with_schema(outcome, schema));
-        let outcome = if piped.is_empty() { outcome } else { keep_routes(schema, outcome, &piped) };
+        let outcome = match piped {
+            Some(piped) => keep_routes(schema, outcome, &piped),
+            None => outcome,
+        };
         self.unanswered = self.unanswered.saturating_sub(1);
         if forget {
             self.import_calls.remove(id);
         }
         if let Some(import) = self.imports.get_mut(key) {
-            import.state = State::Settled { id, forget, outcome };
+            import.state = State::Settled { id, forget, outcome: Box::new(outcome) };
         }
         self.events.push(Event::Settled(waiter, key));
     }
@@ -390,7 +399,7 @@ impl<P: Parts> Session<P> {
             let ran = match &import.state {
                 State::Lined { .. } => false,
                 State::Waiting(waiting) => !self.out.holds(waiting.mark),
-                State::Settled { .. } | State::Capability { .. } => continue,
+                State::Value { .. } | State::Settled { .. } | State::Capability { .. } => continue,
             };
             self.fail_import(key, reason.clone().with_may_have_run(ran));
         }
@@ -406,6 +415,7 @@ impl<P: Parts> Session<P> {
         assert_eq!(self.unanswered, waiting, "unanswered calls");
         let unread = self.imports.iter().map(|import| match &import.state {
             State::Settled { outcome, .. } => outcome.len(),
+            State::Value { body, .. } => body.as_slice().len(),
             _ => 0,
         });
         assert_eq!(self.unread_bytes, unread.sum::<usize>(), "bytes of unread results");

@@ -26,9 +26,6 @@ impl<P: Parts> Session<P> {
         if let Some(reason) = self.ended() {
             return Err(reason.clone());
         }
-        if self.greeted && self.settle_plain(frame, owner) {
-            return Ok(None);
-        }
         let result = match decode(frame, &self.limits) {
             Ok(message) => self.handle_message(message, frame, owner),
             Err(error) => Err(error.to_string()),

@@ -96,7 +96,7 @@ impl<P: Parts> Session<P> {
                 None if self.imports.get(lined.key).is_some() => self.send_lined(&mut lined),
                 None => {}
             }
-            self.events.push(Event::Retired(Retired::Encoded(lined.encoded)));
+            self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))));
             self.release(lined.target);
         }
     }
@@ -111,7 +111,7 @@ impl<P: Parts> Session<P> {
     pub(crate) fn end_line(&mut self) {
         self.line_bytes = 0;
         for lined in std::mem::take(&mut self.line) {
-            self.events.push(Event::Retired(Retired::Encoded(lined.encoded)));
+            self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))));
         }
     }
 }

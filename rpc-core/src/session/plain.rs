@@ -7,7 +7,7 @@ use super::imports::{State, Waiting};
 use super::{Event, Import, Incoming, IncomingBody, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::limits::{CALL_COST, INITIAL_WINDOW, MAX_KEPT};
-use crate::outcome::{Answer, Body, Outcome};
+use crate::outcome::Body;
 use crate::schema::Schema;
 use crate::wire::{flag, plain_answer, plain_call};
 
@@ -65,6 +65,9 @@ impl<P: Parts> Session<P> {
     #[inline]
     pub(crate) fn settle_plain(&mut self, frame: &[u8], owner: Option<&Bytes>) -> bool {
         let Some((id, body)) = plain_answer(frame) else { return false };
+        if !self.greeted {
+            return false;
+        }
         let Some(key) = self.import_calls.get(id) else { return false };
         let unread = self.unread_bytes + body.len();
         let Some(import) = self.imports.get_mut(key) else { return false };
@@ -73,9 +76,8 @@ impl<P: Parts> Session<P> {
             return false;
         }
         let forget = waiting.forget;
-        let answer = Answer { body: Body::keep(body, owner), caps: Vec::new(), schema: import.schema };
         let waiter = std::mem::take(&mut import.waiter);
-        import.state = State::Settled { id, forget, outcome: Outcome::Value(answer) };
+        import.state = State::Value { id, forget, body: Body::keep(body, owner) };
         self.unread_bytes = unread;
         self.unanswered = self.unanswered.saturating_sub(1);
         if forget {
@@ -88,28 +90,17 @@ impl<P: Parts> Session<P> {
     /// Takes the value of a call that has settled with one, together with its slot, for the sole handle on it.
     #[inline]
     pub(crate) fn take_plain(&mut self, key: SlotKey) -> Option<(Body, Option<&'static Schema>)> {
-        let import = self.imports.get_mut(key)?;
-        if !import.is_sole() {
-            return None;
-        }
-        let State::Settled { id, forget, outcome: Outcome::Value(answer) } = &mut import.state else {
-            return None;
-        };
-        if !answer.caps.is_empty() {
-            return None;
-        }
-        let (id, forget, schema) = (*id, *forget, import.schema);
-        let body = std::mem::replace(&mut answer.body, Body::EMPTY);
+        // Nothing of anybody else is in it: the waiter was taken when it settled.
+        let import = self.imports.remove_if(key, Import::is_plain_result)?;
+        let State::Value { id, forget, body } = import.state else { return None };
         self.unread_bytes = self.unread_bytes.saturating_sub(body.as_slice().len());
-        // Nothing of anybody else is in it any more: the waiter was taken when it settled.
-        self.imports.discard(key);
         if !forget {
             self.import_calls.remove(id);
             if self.ended().is_none() {
                 self.out.finish(id, false);
             }
         }
-        Some((body, schema))
+        Some((body, import.schema))
     }
 
     /// A call on one of our exports that can be run at once, beside `gathered` others that will be. Its target comes

@@ -23,12 +23,14 @@ impl<P: Parts> Session<P> {
         let Some(import) = self.imports.get_mut(key) else {
             return Err(Error::new(ErrorKind::Disposed, "the stub refers to nothing any more"));
         };
+        import.widen();
         match &mut import.state {
-            State::Lined { .. } => Ok(Route::Lined),
+            State::Lined { .. } | State::Value { .. } => Ok(Route::Lined),
             State::Capability { id, .. } => Ok(Route::Wire(*id, Path::EMPTY)),
             State::Waiting(waiting) => {
-                if !waiting.piped.contains(path) {
-                    waiting.piped.push(path.clone());
+                let piped = waiting.piped.get_or_insert_default();
+                if !piped.contains(path) {
+                    piped.push(path.clone());
                 }
                 let id = waiting.id;
                 self.mark_referenced(key);
@@ -64,9 +66,10 @@ impl<P: Parts> Session<P> {
 
     /// What to write for a capability that is a slot of this session. `None`: it has no id yet.
     pub(crate) fn reference(&mut self, key: SlotKey, path: &Path) -> Option<WireCap> {
-        let import = self.imports.get(key)?;
+        let import = self.imports.get_mut(key)?;
+        import.widen();
         match &import.state {
-            State::Lined { .. } => None,
+            State::Lined { .. } | State::Value { .. } => None,
             State::Capability { id, .. } => Some(WireCap::Import(*id)),
             State::Waiting(waiting) => {
                 let cap = WireCap::Answer(waiting.id, path.clone());
@@ -89,7 +92,7 @@ impl<P: Parts> Session<P> {
     pub(crate) fn promise_id(&mut self, key: SlotKey) -> Option<i64> {
         let id = match &self.imports.get(key)?.state {
             State::Waiting(waiting) => waiting.id,
-            State::Settled { id, forget: false, .. } => *id,
+            State::Settled { id, forget: false, .. } | State::Value { id, forget: false, .. } => *id,
             _ => return None,
         };
         self.mark_referenced(key);
@@ -109,14 +112,19 @@ impl<P: Parts> Session<P> {
             }
             let gone = || Error::new(ErrorKind::Disposed, "a promise among the arguments is gone");
             match self.imports.get(other).map(|import| &import.state) {
-                Some(State::Lined { .. } | State::Waiting(_) | State::Settled { forget: false, .. }) => {}
+                Some(
+                    State::Lined { .. }
+                    | State::Waiting(_)
+                    | State::Settled { forget: false, .. }
+                    | State::Value { forget: false, .. },
+                ) => {}
                 Some(State::Settled { outcome, .. }) => {
                     return Err(outcome.upstream_error().unwrap_or_else(gone));
                 }
                 Some(State::Capability { .. }) => {
                     return Err(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
                 }
-                None => return Err(gone()),
+                Some(State::Value { .. }) | None => return Err(gone()),
             }
         }
         Ok(())

@@ -10,8 +10,12 @@ pub(crate) struct Path(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
-    Inline { len: u8, steps: [u16; INLINE] },
-    Shared(Arc<[u16]>),
+    Inline {
+        len: u8,
+        steps: [u16; INLINE],
+    },
+    /// By a thin pointer: a path is a part of every handle.
+    Shared(Arc<Box<[u16]>>),
 }
 
 impl Path {
@@ -21,7 +25,7 @@ impl Path {
     #[inline]
     pub(crate) fn from_steps(steps: &[u16]) -> Self {
         if steps.len() > INLINE {
-            return Self(Repr::Shared(steps.into()));
+            return Self(Repr::Shared(Arc::new(steps.into())));
         }
         let mut inline = [0; INLINE];
         inline[..steps.len()].copy_from_slice(steps);
@@ -45,7 +49,7 @@ impl Path {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.steps().is_empty()
+        matches!(self.0, Repr::Inline { len: 0, .. })
     }
 }
 
