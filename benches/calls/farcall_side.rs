@@ -93,35 +93,37 @@ async fn echoer(bench: BenchStub, payload: Bytes, stop: Stop) -> Outcome<u64> {
     Ok(calls)
 }
 
-/// One object after the other, each call awaited before the next is made.
+/// One object after the other, each call awaited before the next is made. In a task, as callers are.
 async fn stepwise(bench: &BenchStub, plan: &Plan) -> Outcome<Sample> {
-    plan.measure(async |stop| {
-        let mut objects = 0;
-        while !stop.is_due() {
-            let counter = bench.counter().await?;
-            for (amount, value) in check::INCREMENTS {
-                check::number(value, counter.increment(amount).await?)?;
-            }
-            objects += 1;
-        }
-        Ok(objects)
-    })
-    .await
+    plan.measure(async |stop| workers(1, |_| step_by_step(bench.clone(), stop.clone())).await).await
 }
 
-/// One object after the other, all four calls of an object made before any has been answered.
-async fn pipelined(bench: &BenchStub, plan: &Plan) -> Outcome<Sample> {
-    plan.measure(async |stop| {
-        let mut objects = 0;
-        while !stop.is_due() {
-            let counter = bench.counter();
-            let answers: [Promise<i64>; 3] = check::INCREMENTS.map(|(amount, _)| counter.increment(amount));
-            for (answer, (_, value)) in answers.into_iter().zip(check::INCREMENTS) {
-                check::number(value, answer.await?)?;
-            }
-            objects += 1;
+async fn step_by_step(bench: BenchStub, stop: Stop) -> Outcome<u64> {
+    let mut objects = 0;
+    while !stop.is_due() {
+        let counter = bench.counter().await?;
+        for (amount, value) in check::INCREMENTS {
+            check::number(value, counter.increment(amount).await?)?;
         }
-        Ok(objects)
-    })
-    .await
+        objects += 1;
+    }
+    Ok(objects)
+}
+
+/// One object after the other, all four calls of an object made before any has been answered. In a task as well.
+async fn pipelined(bench: &BenchStub, plan: &Plan) -> Outcome<Sample> {
+    plan.measure(async |stop| workers(1, |_| all_at_once(bench.clone(), stop.clone())).await).await
+}
+
+async fn all_at_once(bench: BenchStub, stop: Stop) -> Outcome<u64> {
+    let mut objects = 0;
+    while !stop.is_due() {
+        let counter = bench.counter();
+        let answers: [Promise<i64>; 3] = check::INCREMENTS.map(|(amount, _)| counter.increment(amount));
+        for (answer, (_, value)) in answers.into_iter().zip(check::INCREMENTS) {
+            check::number(value, answer.await?)?;
+        }
+        objects += 1;
+    }
+    Ok(objects)
 }

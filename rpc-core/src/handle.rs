@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::connection::{Connection, SlotRef};
-use crate::dispatch::{OwnedArgs, Target};
+use crate::dispatch::{OwnedArgs, Target, WireArgs};
 use crate::error::{Error, ErrorKind};
 use crate::limits::PROMISED_PATH_STEPS;
 use crate::local::{Entry, Gather, LocalHandle, LocalRef, Parked, push};
@@ -136,12 +136,12 @@ impl Handle {
                 Err(error) => parked.sink.fail(error.calling(parked.info.map(|info| info.name))),
                 Ok(found) => {
                     let Parked { mut encoded, sink, .. } = parked;
-                    let args = OwnedArgs::Wire {
+                    let args = OwnedArgs::Wire(Box::new(WireArgs {
                         body: encoded.to_bytes(),
                         present: found.present,
                         caps: std::mem::take(&mut encoded.caps),
                         filled: std::mem::take(&mut encoded.filled),
-                    };
+                    }));
                     crate::pool::give(encoded);
                     push(local, Entry { found, args, sink });
                 }

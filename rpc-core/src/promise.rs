@@ -162,7 +162,7 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
                 }
                 slot.poll(cx).map(|outcome| decode(outcome, &slot.path))
             }
-            Repr::LocalCall(local) => local.poll(cx).map(|polled| match polled {
+            Repr::LocalCall(local) => local.poll(cx, first).map(|polled| match polled {
                 LocalPolled::Typed(typed) => take_typed(typed),
                 LocalPolled::Kept(outcome) => decode(outcome, &local.path),
             }),

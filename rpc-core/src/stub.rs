@@ -173,10 +173,11 @@ fn call_local<P: ParamList, A: ArgList<P>>(
         };
     };
     // Mostly nothing is written to it.
-    let mut encoded = Encoded::default();
+    let mut encoded = crate::pool::take();
     let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
     match args.gather(&mut encoder) {
         Ok(Some(values)) => {
+            crate::pool::give(encoded);
             let (slot, result) = LocalSlot::new(Some(info), Some(Arc::clone(local)));
             push(local, Entry { found, args: OwnedArgs::Typed(Box::new(values)), sink: Sink::local(slot) });
             Handle(Repr::LocalCall(result))
@@ -184,7 +185,7 @@ fn call_local<P: ParamList, A: ArgList<P>>(
         Ok(None) => {
             let id = info.id(encoder.finish());
             let handle = Handle(Repr::Local(Arc::clone(local)));
-            call_encoded(&handle, id, info, Box::new(encoded))
+            call_encoded(&handle, id, info, encoded)
         }
         Err(error) => Handle::broken(bad_argument(info, &error)),
     }

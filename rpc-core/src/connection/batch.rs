@@ -126,11 +126,12 @@ impl Connection {
             crate::pool::give(own.encoded);
             return true;
         }
-        let goes_on = self.commit(reply)
-            && self.with(|state| {
-                state.session.complete_inline(call.id, call.flags, &mut own);
-                state.session.may_deliver()
-            });
+        let goes_on = self.with(|state| {
+            state.session.answer_plain(&reply.encoded.bytes);
+            state.session.complete_inline(call.id, call.flags, &mut own);
+            state.session.may_deliver()
+        });
+        reply.reset();
         crate::pool::give(own.encoded);
         goes_on
     }

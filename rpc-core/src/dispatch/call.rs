@@ -49,8 +49,18 @@ pub(crate) enum Args<'a> {
 /// Arguments that can wait.
 #[derive(Debug)]
 pub(crate) enum OwnedArgs {
-    Wire { body: Bytes, present: usize, caps: Vec<Capability>, filled: Vec<FilledArg> },
+    /// Boxed, because calls that wait are moved about.
+    Wire(Box<WireArgs>),
     Typed(Box<dyn Any + Send>),
+}
+
+/// Arguments in bytes that can wait.
+#[derive(Debug)]
+pub(crate) struct WireArgs {
+    pub(crate) body: Bytes,
+    pub(crate) present: usize,
+    pub(crate) caps: Vec<Capability>,
+    pub(crate) filled: Vec<FilledArg>,
 }
 
 impl Args<'_> {
@@ -67,12 +77,12 @@ impl Args<'_> {
 impl OwnedArgs {
     pub(crate) fn borrow(&mut self) -> Args<'_> {
         match self {
-            Self::Wire { body, present, caps, filled } => Args::Wire {
-                body,
-                owner: Some(body),
-                present: *present,
-                caps: std::mem::take(caps),
-                filled: std::mem::take(filled),
+            Self::Wire(args) => Args::Wire {
+                body: &args.body,
+                owner: Some(&args.body),
+                present: args.present,
+                caps: std::mem::take(&mut args.caps),
+                filled: std::mem::take(&mut args.filled),
             },
             Self::Typed(args) => Args::Typed(std::mem::replace(args, Box::new(()))),
         }
@@ -200,14 +210,14 @@ impl Call<'_> {
                     Some(owner) => owner.slice_ref(body),
                     None => Bytes::copy_from_slice(body),
                 };
-                OwnedArgs::Wire { body, present, caps, filled }
+                OwnedArgs::Wire(Box::new(WireArgs { body, present, caps, filled }))
             }
-            Args::Plain { body, present } => OwnedArgs::Wire {
+            Args::Plain { body, present } => OwnedArgs::Wire(Box::new(WireArgs {
                 body: Bytes::copy_from_slice(body),
                 present,
                 caps: Vec::new(),
                 filled: Vec::new(),
-            },
+            })),
             Args::Typed(args) => OwnedArgs::Typed(args),
             Args::Taken => OwnedArgs::Typed(Box::new(())),
         }

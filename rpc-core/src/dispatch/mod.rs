@@ -12,7 +12,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use call::Call;
-pub(crate) use call::{Args, OwnedArgs, ReplyTo, Step, encode_guarded};
+pub(crate) use call::{Args, OwnedArgs, ReplyTo, Step, WireArgs, encode_guarded};
 pub(crate) use running::{Delivered, deliver, run_owned, run_pending};
 pub use serial::Lease;
 pub use shared::Shared;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -22,6 +23,8 @@ use crate::wire::Path;
 /// The result of a call of this process, or a stub that is promised to it.
 pub(crate) struct LocalSlot {
     state: Mutex<State>,
+    /// Nobody waits for the outcome any more.
+    cancelled: AtomicBool,
     info: Option<&'static MethodInfo>,
     /// The target, when awaiting the call may run it.
     target: Option<Arc<LocalRef>>,
@@ -31,13 +34,12 @@ struct State {
     outcome: Local,
     waker: Option<Waker>,
     /// By ascending numbers, by which they are given up.
-    subscribers: VecDeque<(u64, Subscriber)>,
+    subscribers: Option<Box<VecDeque<(u64, Subscriber)>>>,
     next_ticket: u64,
     /// Whether somebody hands the outcome to the subscribers: later ones queue behind. Nobody else encodes it.
     flushing: bool,
     running: Option<Running>,
     handles: usize,
-    cancelled: bool,
     detached: bool,
 }
 
@@ -45,7 +47,7 @@ enum Local {
     Unsettled,
     /// A `Result<Value, User>` of the method, and how to encode it.
     Typed(Box<dyn Any + Send>, fn(Box<dyn Any + Send>, &'static MethodInfo) -> Outcome<Capability>),
-    Kept(Outcome<Capability>),
+    Kept(Box<Outcome<Capability>>),
     Taken,
 }
 
@@ -111,12 +113,14 @@ impl State {
 
     /// Gives the call up if nobody waits for it any more: comes back how it is cancelled, and what came of it. What
     /// waits for it as an argument has a handle of its own.
-    fn abandon(&mut self) -> Option<(Option<Running>, Local)> {
-        let waits = self.subscribers.iter().any(|(_, subscriber)| matches!(subscriber, Subscriber::Call(..)));
+    fn abandon(&mut self, cancelled: &AtomicBool) -> Option<(Option<Running>, Local)> {
+        let waits = self.subscribers.as_ref().is_some_and(|subscribers| {
+            subscribers.iter().any(|(_, subscriber)| matches!(subscriber, Subscriber::Call(..)))
+        });
         if self.handles > 0 || self.detached || waits || self.flushing {
             return None;
         }
-        self.cancelled = matches!(self.outcome, Local::Unsettled);
+        cancelled.store(matches!(self.outcome, Local::Unsettled), Ordering::Release);
         Some((self.running.take(), std::mem::replace(&mut self.outcome, Local::Taken)))
     }
 }
@@ -130,15 +134,15 @@ impl LocalSlot {
         let state = State {
             outcome: Local::Unsettled,
             waker: None,
-            subscribers: VecDeque::new(),
+            subscribers: None,
             next_ticket: 0,
             flushing: false,
             running: None,
             handles: 1,
-            cancelled: false,
             detached: false,
         };
-        let slot = Arc::new(Self { state: Mutex::new(state), info, target });
+        let slot =
+            Arc::new(Self { state: Mutex::new(state), cancelled: AtomicBool::new(false), info, target });
         let handle = LocalHandle { slot: Arc::clone(&slot), path: Path::EMPTY, done: false };
         (slot, handle)
     }
@@ -152,7 +156,7 @@ impl LocalSlot {
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.lock().cancelled
+        self.cancelled.load(Ordering::Acquire)
     }
 
     /// The method returned.
@@ -181,7 +185,7 @@ impl LocalSlot {
     }
 
     pub(crate) fn settle_outcome(self: &Arc<Self>, outcome: Outcome<Capability>) {
-        self.settle(Local::Kept(outcome));
+        self.settle(Local::Kept(Box::new(outcome)));
     }
 
     fn settle(self: &Arc<Self>, outcome: Local) {
@@ -193,7 +197,7 @@ impl LocalSlot {
                 return;
             }
             state.outcome = outcome;
-            let flush = !state.subscribers.is_empty() && !state.flushing;
+            let flush = state.subscribers.is_some() && !state.flushing;
             state.flushing |= flush;
             let unread = state.handles == 0 && !flush;
             let left = unread.then(|| std::mem::replace(&mut state.outcome, Local::Taken));
@@ -239,9 +243,10 @@ impl LocalSlot {
         let waker = loop {
             let subscriber = {
                 let mut state = self.lock();
-                match state.subscribers.pop_front() {
+                match state.subscribers.as_mut().and_then(|subscribers| subscribers.pop_front()) {
                     Some((_, subscriber)) => subscriber,
                     None => {
+                        state.subscribers = None;
                         state.flushing = false;
                         break state.waker.take();
                     }
@@ -288,7 +293,7 @@ impl LocalSlot {
             Some(info) => typed.1(typed.0, info),
             None => Outcome::Failed(Error::new(ErrorKind::Internal, "a typed result of an unknown method")),
         };
-        self.lock().outcome = Local::Kept(outcome.clone_with(Clone::clone));
+        self.lock().outcome = Local::Kept(Box::new(outcome.clone_with(Clone::clone)));
         outcome
     }
 
@@ -296,9 +301,10 @@ impl LocalSlot {
     pub(crate) fn give_up(&self, ticket: u64) -> Option<Running> {
         let (left, abandoned) = {
             let mut state = self.lock();
-            let place = state.subscribers.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()?;
-            let left = state.subscribers.remove(place);
-            (left, state.abandon())
+            let subscribers = state.subscribers.as_mut()?;
+            let place = subscribers.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()?;
+            let left = subscribers.remove(place);
+            (left, state.abandon(&self.cancelled))
         };
         drop(left);
         abandoned?.0
@@ -307,7 +313,7 @@ impl LocalSlot {
     pub(crate) fn set_running(&self, running: Running) {
         let refused = {
             let mut state = self.lock();
-            if state.cancelled || !matches!(state.outcome, Local::Unsettled) {
+            if self.is_cancelled() || !matches!(state.outcome, Local::Unsettled) {
                 Some(running)
             } else {
                 state.running.replace(running)
@@ -381,9 +387,13 @@ impl LocalHandle {
         self.slot.lock().detached = true;
     }
 
-    /// Asks for the outcome, running the call right here if it waits in its target's mailbox.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LocalPolled> {
-        if let Some(polled) = self.take() {
+    /// Asks for the outcome, running the call right here if it waits in its target's mailbox. `first` is whether its
+    /// task has not asked before.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, first: bool) -> Poll<LocalPolled> {
+        // A call is mostly awaited as soon as it was made, and has not run.
+        if !(first && self.slot.target.is_some())
+            && let Some(polled) = self.take()
+        {
             return Poll::Ready(polled);
         }
         if let Some(target) = &self.slot.target {
@@ -415,7 +425,7 @@ impl LocalHandle {
         self.done = false;
         let mut state = self.slot.lock();
         if let LocalPolled::Kept(outcome) = polled {
-            state.outcome = Local::Kept(outcome);
+            state.outcome = Local::Kept(Box::new(outcome));
         } else if let LocalPolled::Typed(typed) = polled {
             state.outcome = Local::Typed(typed, |_, _| {
                 Outcome::Failed(Error::new(ErrorKind::Internal, "a result that was polled is passed on"))
@@ -437,7 +447,7 @@ impl LocalHandle {
             self.done = true;
             return match std::mem::replace(&mut state.outcome, Local::Taken) {
                 Local::Typed(typed, _) => Some(LocalPolled::Typed(typed)),
-                Local::Kept(outcome) => Some(LocalPolled::Kept(outcome)),
+                Local::Kept(outcome) => Some(LocalPolled::Kept(*outcome)),
                 Local::Unsettled | Local::Taken => None,
             };
         }
@@ -471,7 +481,7 @@ impl LocalHandle {
             let mut state = self.slot.lock();
             if state.parks() {
                 let ticket = ticket.unwrap_or_else(|| state.ticket());
-                state.subscribers.push_back((ticket, subscriber));
+                state.subscribers.get_or_insert_default().push_back((ticket, subscriber));
                 None
             } else {
                 Some(subscriber)
@@ -504,7 +514,7 @@ impl Drop for LocalHandle {
         let abandoned = {
             let mut state = self.slot.lock();
             state.handles -= 1;
-            state.abandon()
+            state.abandon(&self.slot.cancelled)
         };
         if let Some((Some(running), _)) = abandoned {
             running.cancel();

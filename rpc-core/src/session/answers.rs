@@ -238,11 +238,21 @@ impl<P: Parts> Session<P> {
                 self.write_reply(id, reply);
             }
         } else {
-            let key = self.new_answer(id, flags, State::Running(None));
-            self.finish_entry(key, reply);
+            self.answer_kept(id, flags, reply);
         }
         self.bound_unsent();
         self.end_after_last();
+    }
+
+    /// Answers a call that ended before anything could refer to it, and keeps the answer for what will.
+    fn answer_kept(&mut self, id: i64, flags: u8, reply: &mut Reply) {
+        if flags & flag::SEND != 0 && self.ended().is_none() {
+            self.write_reply(id, reply);
+        }
+        let taken = std::mem::replace(reply, Reply::delivered());
+        let outcome = self.bound_kept(taken.into_outcome());
+        self.kept_bytes += outcome.len();
+        self.new_answer(id, flags, State::Settled(outcome));
     }
 
     pub(super) fn finish_entry(&mut self, key: SlotKey, reply: &mut Reply) {

@@ -3,13 +3,15 @@
 
 use bytes::Bytes;
 
+use super::answers::Lookup;
 use super::imports::{State, Waiting};
+use super::routes::Route;
 use super::{Event, Import, Incoming, IncomingBody, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::limits::{CALL_COST, INITIAL_WINDOW, MAX_KEPT};
 use crate::outcome::Body;
 use crate::schema::Schema;
-use crate::wire::{flag, plain_answer, plain_call};
+use crate::wire::{Path, flag, plain_answer, plain_call};
 
 /// Longest body that goes this way, in bytes.
 const SHORT: usize = 8 * 1024;
@@ -18,7 +20,7 @@ const SHORT: usize = 8 * 1024;
 pub(crate) struct PlainCall {
     pub(crate) id: i64,
     pub(crate) flags: u8,
-    /// The id of its target.
+    /// The id of its target: an export, or an answer.
     pub(crate) export: i64,
     /// The target, unless it was known.
     pub(crate) target: Option<Capability>,
@@ -50,7 +52,14 @@ impl<P: Parts> Session<P> {
         {
             return None;
         }
-        let State::Capability { id: target, .. } = self.imports.get(target)?.state else { return None };
+        let target = match self.imports.get(target)?.state {
+            State::Capability { id, .. } => id,
+            State::Waiting(_) => match self.route(target, &Path::EMPTY) {
+                Ok(Route::Wire(id, _)) => id,
+                _ => return None,
+            },
+            _ => return None,
+        };
         let id = self.sent_calls + 1;
         self.sent_calls = id;
         let (mark, length) = self.out.plain_call(flag::SEND, target, method, &encoded.bytes);
@@ -103,7 +112,7 @@ impl<P: Parts> Session<P> {
         Some((body, import.schema))
     }
 
-    /// A call on one of our exports that can be run at once, beside `gathered` others that will be. Its target comes
+    /// A call on an export or a settled answer of ours that can be run at once, beside `gathered` others that will be. Its target comes
     /// with it unless it is `known`. `None`: nothing was done, and the frame is one for
     /// [`handle_frame`](Self::handle_frame).
     #[inline]
@@ -127,11 +136,25 @@ impl<P: Parts> Session<P> {
         {
             return None;
         }
-        let target = if known == Some(export) { None } else { Some(self.exports.get(export)?.clone()) };
+        let target = if known == Some(export) {
+            None
+        } else if export <= 0 {
+            Some(self.exports.get(export)?.clone())
+        } else {
+            Some(self.settled_target(export)?)
+        };
         self.received_calls = id;
         self.window_used += cost;
         self.give_credit(cost);
         Some(PlainCall { id, flags, export, target, method, body: frame.len() - body })
+    }
+
+    /// What the peer's call of this id returned, if that is a target and the call has ended.
+    fn settled_target(&self, id: i64) -> Option<Capability> {
+        match self.find_answer(id) {
+            Ok(Lookup::Settled(key)) => self.project_target(key, &Path::EMPTY).ok(),
+            _ => None,
+        }
     }
 
     /// Answers calls that ended inside the driver's loop and that their caller will not refer to, by whole frames.

@@ -47,7 +47,7 @@ impl<P: Parts> Session<P> {
         }
     }
 
-    fn bound_kept(&mut self, outcome: Outcome<Capability>) -> Outcome<Capability> {
+    pub(super) fn bound_kept(&mut self, outcome: Outcome<Capability>) -> Outcome<Capability> {
         let kept = self.kept_bytes + outcome.len();
         let limit = self.limits.answer_bytes;
         if kept <= limit {

@@ -60,7 +60,7 @@ pub(crate) fn end_plain_answer(out: &mut [u8], start: usize) {
     }
 }
 
-/// Reads a call on an export without path, capabilities or anything else: its flags, target and method, and where
+/// Reads a call without path, capabilities or anything else: its flags, target and method, and where
 /// its body begins.
 #[inline]
 pub(crate) fn plain_call(frame: &[u8]) -> Option<(u8, i64, u64, usize)> {
@@ -70,9 +70,6 @@ pub(crate) fn plain_call(frame: &[u8]) -> Option<(u8, i64, u64, usize)> {
     }
     let target = take_signed(&mut rest)?;
     let (method, body) = rest.split_first_chunk::<8>()?;
-    if target > 0 {
-        return None;
-    }
     Some((flags, target, u64::from_le_bytes(*method), frame.len() - body.len()))
 }
 
