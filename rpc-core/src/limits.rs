@@ -85,7 +85,9 @@ pub(crate) const LINE_FROM: usize = 1024 * 1024;
 /// The waiting line is served again below this many unwritten bytes.
 pub(crate) const LINE_UNTIL: usize = 256 * 1024;
 /// Frames handled in one turn of the driver before it tries to write and lets others run.
-pub(crate) const TURN_FRAMES: usize = 128;
+pub(crate) const TURN_FRAMES: usize = 1024;
+/// Frames after which a turn asks whether it has taken long enough.
+pub(crate) const TURN_CHECK: usize = 32;
 /// Bytes of new output after which a turn of the driver ends.
 pub(crate) const TURN_OUTPUT: usize = 64 * 1024;
 /// Calls that are run in a row without the lock between them.

@@ -5,13 +5,16 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use farcall_core::Segment;
 use farcall_core::connection::{Connection, Input, Turned};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
+
+/// How long a turn may go on once its first calls have run, before what is there is written and others run.
+const TURN_TIME: Duration = Duration::from_micros(100);
 
 /// Which side of a connection a driver is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             stall: None,
             turned: Turned::NeedInput,
         }
+    }
+
+    /// Handles what has come in, for a bounded while.
+    fn turn(&mut self) {
+        let mut asked = None;
+        // A clock that is asked before much was done would cost more than what was done.
+        let enough = || asked.get_or_insert_with(Instant::now).elapsed() > TURN_TIME;
+        self.turned = self.connection.turn(&mut self.input, enough);
     }
 
     /// Reads once. `true`: there may be more to handle.
@@ -114,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
             let read =
                 if this.turned == Turned::NeedInput { this.poll_read(cx) } else { Poll::Ready(Ok(true)) };
             match &read {
-                Poll::Ready(Ok(true)) => this.turned = this.connection.turn(&mut this.input),
+                Poll::Ready(Ok(true)) => this.turn(),
                 Poll::Ready(Ok(false)) => {
                     if !this.connection.input_ended() {
                         return Poll::Ready(Ok(()));
@@ -160,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 if !this.connection.sleep(cx.waker(), wrote.is_pending()) {
                     return Poll::Pending;
                 }
-                this.turned = this.connection.turn(&mut this.input);
+                this.turn();
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Repr;
 use crate::interface::MethodId;
-use crate::limits::{INITIAL_WINDOW, TURN_FRAMES, TURN_OUTPUT};
+use crate::limits::{INITIAL_WINDOW, TURN_CHECK, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
 use crate::outcome::Reply;
 use crate::session::{Cap, Filled, Incoming, IncomingBody};
@@ -34,11 +34,13 @@ enum Next {
 }
 
 impl Connection {
-    /// Handles frames and runs calls until there is no whole frame left, or for a bounded while (R6).
-    pub fn turn(&self, input: &mut Input) -> Turned {
+    /// Handles frames and runs calls until there is no whole frame left, or for a bounded while (R6). Now and then it
+    /// asks whether that is `enough`: it has no clock.
+    pub fn turn(&self, input: &mut Input, mut enough: impl FnMut() -> bool) -> Turned {
         let mut reply = Reply::from_pool();
         let mut done = None;
         let mut budget = TURN_FRAMES;
+        let mut check = TURN_FRAMES - TURN_CHECK;
         let mut most_output = None;
         loop {
             let next = self.with(|state| {
@@ -61,6 +63,12 @@ impl Connection {
                 }
                 Next::Batch => self.run_batch(input, &mut reply),
                 Next::Deliver(incoming) => done = self.deliver(incoming, input, &mut reply),
+            }
+            if budget <= check {
+                check = budget.saturating_sub(TURN_CHECK);
+                if enough() {
+                    budget = 0;
+                }
             }
         }
     }

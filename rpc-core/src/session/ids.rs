@@ -74,16 +74,18 @@ impl<V> Slab<V> {
         !self.entries.is_empty()
     }
 
-    /// Removes an entry that is as it should be.
+    /// Takes what is wanted of an entry, if it is there, and removes the rest.
     #[inline]
-    pub(crate) fn remove_if(&mut self, key: SlotKey, fits: impl FnOnce(&V) -> bool) -> Option<V> {
+    pub(crate) fn take_from<R>(&mut self, key: SlotKey, take: impl FnOnce(&mut V) -> Option<R>) -> Option<R> {
         let entry = self.entries.get_mut(key.index as usize)?;
-        if entry.0 != key.generation || !entry.1.as_ref().is_some_and(fits) {
+        if entry.0 != key.generation {
             return None;
         }
+        let taken = take(entry.1.as_mut()?)?;
+        entry.1 = None;
         entry.0 = entry.0.wrapping_add(1);
         self.free.push(key.index);
-        entry.1.take()
+        Some(taken)
     }
 
     pub(crate) fn drain(&mut self) -> Vec<V> {
@@ -110,7 +112,7 @@ const RING: usize = 4096;
 /// hash map (R1d).
 #[derive(Debug, Default)]
 pub(crate) struct IdMap {
-    ring: Vec<(i64, Option<SlotKey>)>,
+    ring: Vec<(i64, SlotKey)>,
     older: HashMap<i64, SlotKey, BuildHasherDefault<IdHasher>>,
 }
 
@@ -121,18 +123,18 @@ impl IdMap {
         if place >= self.ring.len() {
             // The ring grows with use: an idle connection does not pay for it.
             let size = (place + 1).next_power_of_two().clamp(16, RING);
-            self.ring.resize(size, (0, None));
+            self.ring.resize(size, (0, SlotKey::NOWHERE));
         }
-        let entry = &mut self.ring[place];
-        if let (older, Some(key)) = std::mem::replace(entry, (id, Some(key))) {
-            self.older.insert(older, key);
+        let (older, kept) = std::mem::replace(&mut self.ring[place], (id, key));
+        if kept != SlotKey::NOWHERE {
+            self.older.insert(older, kept);
         }
     }
 
     #[inline]
     pub(crate) fn get(&self, id: i64) -> Option<SlotKey> {
         match self.ring.get(id as usize % RING) {
-            Some((found, key)) if *found == id => *key,
+            Some((found, key)) if *found == id && *key != SlotKey::NOWHERE => Some(*key),
             _ if self.older.is_empty() => None,
             _ => self.older.get(&id).copied(),
         }
@@ -141,7 +143,7 @@ impl IdMap {
     #[inline]
     pub(crate) fn remove(&mut self, id: i64) {
         match self.ring.get_mut(id as usize % RING) {
-            Some(entry) if entry.0 == id => entry.1 = None,
+            Some(entry) if entry.0 == id => entry.1 = SlotKey::NOWHERE,
             _ => {
                 self.older.remove(&id);
             }

@@ -66,12 +66,6 @@ impl<P: Parts> Import<P> {
         Self { handles: 1, waiter: P::Waiter::default(), schema: Some(schema), abandoned: false, state }
     }
 
-    /// Whether it is a value without capabilities that only one handle asks for.
-    #[inline]
-    pub(super) fn is_plain_result(&self) -> bool {
-        self.handles == 1 && matches!(self.state, State::Value { .. })
-    }
-
     /// Makes an answer that is a value without capabilities one like all others.
     pub(super) fn widen(&mut self) {
         if let State::Value { id, forget, body } = &mut self.state {

@@ -100,8 +100,12 @@ impl<P: Parts> Session<P> {
     #[inline]
     pub(crate) fn take_plain(&mut self, key: SlotKey) -> Option<(Body, Option<&'static Schema>)> {
         // Nothing of anybody else is in it: the waiter was taken when it settled.
-        let import = self.imports.remove_if(key, Import::is_plain_result)?;
-        let State::Value { id, forget, body } = import.state else { return None };
+        let (id, forget, body, schema) = self.imports.take_from(key, |import| match &mut import.state {
+            State::Value { id, forget, body } if import.handles == 1 => {
+                Some((*id, *forget, std::mem::replace(body, Body::EMPTY), import.schema))
+            }
+            _ => None,
+        })?;
         self.unread_bytes = self.unread_bytes.saturating_sub(body.as_slice().len());
         if !forget {
             self.import_calls.remove(id);
@@ -109,7 +113,7 @@ impl<P: Parts> Session<P> {
                 self.out.finish(id, false);
             }
         }
-        Some((body, import.schema))
+        Some((body, schema))
     }
 
     /// A call on an export or a settled answer of ours that can be run at once, beside `gathered` others that will be. Its target comes
