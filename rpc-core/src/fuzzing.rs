@@ -341,6 +341,8 @@ pub fn pair(data: &[u8]) {
     let mut sides = [Side::new(&small()), Side::new(&small())];
     for side in &mut sides {
         side.main();
+        // Both ways of small calls do the same: either side may take either.
+        side.short = choices.below(2) == 1;
     }
     let mut between = [Vec::new(), Vec::new()];
     while !choices.0.is_empty() {

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::local::LocalSlot;
 use crate::outcome::{Outcome, Reply, Status};
 use crate::schema::Schema;
-use crate::session::{Called, Cap, Event, Incoming, Parts, Polled, Session, SlotKey};
+use crate::session::{Called, Cap, Event, Incoming, IncomingBody, Parts, Polled, Session, SlotKey};
 use crate::wire::{LENGTH_BYTES, Path};
 
 /// A capability of this process, different from every other.
@@ -53,6 +53,8 @@ pub(crate) mod does {
     pub(crate) const SHARED: u64 = 4;
     /// The result holds the first capability among the arguments.
     pub(crate) const PASS_BACK: u64 = 8;
+    /// The result holds no stub at all.
+    pub(crate) const PLAIN: u64 = 16;
 }
 
 /// One side of a connection, without a transport, a lock or a task.
@@ -74,6 +76,8 @@ pub(crate) struct Side {
     /// Its number is that of the session, so that handles over it are slots of the session.
     link: Connection,
     input: Vec<u8>,
+    /// Whether small calls go the short way, as they do on a connection.
+    pub(crate) short: bool,
 }
 
 impl Side {
@@ -91,6 +95,7 @@ impl Side {
             shared: local(),
             link,
             input: Vec::new(),
+            short: false,
         }
     }
 
@@ -119,6 +124,14 @@ impl Side {
         mut args: Encoded,
     ) -> Result<SlotKey, Error> {
         let path = Path::from_steps(path);
+        if self.short
+            && path.is_empty()
+            && let Some(key) = self.session.call_plain(target, method, &args, &RESULT)
+        {
+            self.after();
+            self.handles.push(key);
+            return Ok(key);
+        }
         let called = self.session.call((target, &path), method, &mut args, Some(&RESULT));
         self.after();
         match called? {
@@ -132,6 +145,13 @@ impl Side {
 
     /// Asks for the outcome of a call, and takes what is in it.
     pub(crate) fn poll(&mut self, key: SlotKey) -> Option<Result<Vec<u8>, ErrorKind>> {
+        if self.short
+            && let Some((body, _)) = self.session.take_plain(key)
+        {
+            self.after();
+            self.forget(key);
+            return Some(Ok(body.as_slice().to_vec()));
+        }
         let polled = self.session.poll(key);
         self.after();
         let Polled::Settled { outcome, removed, .. } = polled else {
@@ -233,6 +253,9 @@ impl Side {
             does::RETURN_ERROR => Status::User("an error".to_owned()),
             _ => Status::Value,
         };
+        if method & does::PLAIN != 0 {
+            return Reply { status, encoded: encoded(&[7]).into(), start: 0, schema: Some(&RESULT) };
+        }
         let first = received.filter(|_| method & does::PASS_BACK != 0).unwrap_or_else(local);
         let mut encoded = encoded(&[7, 0, 0]);
         encoded.caps.push(first);
@@ -267,6 +290,9 @@ impl Side {
 
     /// Handles one frame, without its length field, and runs what can be run.
     pub(crate) fn handle(&mut self, frame: &[u8]) -> Result<(), Error> {
+        if self.short && self.handle_short(frame) {
+            return Ok(());
+        }
         let handled = self.session.handle_frame(frame, None);
         self.after();
         if let Some(incoming) = handled? {
@@ -274,6 +300,31 @@ impl Side {
         }
         self.run_ready();
         Ok(())
+    }
+
+    /// Handles a frame by the short way, if it is one for that.
+    fn handle_short(&mut self, frame: &[u8]) -> bool {
+        if self.session.ended().is_some() {
+            return false;
+        }
+        if self.session.settle_plain(frame, None) {
+            self.after();
+            return true;
+        }
+        let Some(call) = self.session.accept_plain(frame, 0, None) else { return false };
+        self.after();
+        self.deliver(Incoming {
+            id: call.id,
+            flags: call.flags,
+            target: call.target.expect("no target was said to be known"),
+            method: call.method,
+            caps: Vec::new(),
+            filled: Vec::new(),
+            body: IncomingBody::Frame(frame.len() - call.body..frame.len()),
+            cost: 0,
+        });
+        self.run_ready();
+        true
     }
 
     pub(crate) fn run_ready(&mut self) {
