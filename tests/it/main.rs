@@ -28,6 +28,7 @@ mod properties;
 mod raw;
 mod releases;
 mod round_trips;
+mod rows;
 mod security;
 mod shutdown;
 mod signatures;
