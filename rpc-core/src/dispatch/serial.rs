@@ -23,10 +23,26 @@ pub(super) struct SerialCell<T: Send + 'static> {
 struct State<T> {
     /// The object, unless a method has it.
     object: Option<Box<T>>,
-    waiting: VecDeque<Ticket>,
+    /// Boxed, because there are hardly ever any.
+    waiting: Option<Box<VecDeque<Ticket>>>,
     /// Whether somebody runs what waits: the object may be put back, the rest is theirs to do. So a method that
     /// ends inside the loop that started it does not start another loop.
     pumping: bool,
+}
+
+impl<T> State<T> {
+    fn nobody_waits(&self) -> bool {
+        self.waiting.is_none()
+    }
+
+    fn next(&mut self) -> Option<Ticket> {
+        let waiting = self.waiting.as_mut()?;
+        let next = waiting.pop_front();
+        if waiting.is_empty() {
+            self.waiting = None;
+        }
+        next
+    }
 }
 
 /// A call that waits its turn.
@@ -39,7 +55,7 @@ struct Ticket {
 
 impl<T: Send> SerialCell<T> {
     pub(super) fn new(value: T, table: &'static Table<T>) -> Self {
-        let state = State { object: Some(Box::new(value)), waiting: VecDeque::new(), pumping: false };
+        let state = State { object: Some(Box::new(value)), waiting: None, pumping: false };
         Self { state: Mutex::new(state), table, mailbox: Mailbox::default() }
     }
 
@@ -50,13 +66,13 @@ impl<T: Send> SerialCell<T> {
     /// Takes the object for a call that just came, unless it is another's turn.
     fn try_take(&self) -> Option<Box<T>> {
         let mut state = self.lock();
-        if state.waiting.is_empty() { state.object.take() } else { None }
+        if state.nobody_waits() { state.object.take() } else { None }
     }
 
     /// Puts the object back. It comes back if others wait for it.
     fn put_back(&self, object: Box<T>) -> Option<Box<T>> {
         let mut state = self.lock();
-        if state.waiting.is_empty() {
+        if state.nobody_waits() {
             state.object = Some(object);
             return None;
         }
@@ -78,12 +94,12 @@ impl<T: Send + 'static> SerialCell<T> {
                 if state.pumping && !ours {
                     return;
                 }
-                state.pumping = state.object.is_some() && !state.waiting.is_empty();
+                state.pumping = state.object.is_some() && !state.nobody_waits();
                 ours = true;
                 if !state.pumping {
                     return;
                 }
-                match (state.object.take(), state.waiting.pop_front()) {
+                match (state.object.take(), state.next()) {
                     (Some(object), Some(ticket)) => (object, ticket),
                     _ => return,
                 }
@@ -213,7 +229,7 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         sink.set_running(Running::Task(Arc::clone(&token)));
         let free = {
             let mut state = self.lock();
-            state.waiting.push_back(Ticket { found, args, sink, token });
+            state.waiting.get_or_insert_default().push_back(Ticket { found, args, sink, token });
             // Whoever had the object may have put it back meanwhile.
             state.object.take()
         };

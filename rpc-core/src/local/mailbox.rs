@@ -27,11 +27,18 @@ pub(crate) struct Mailbox {
 
 #[derive(Default)]
 struct State {
-    entries: VecDeque<Entry>,
+    /// Made when it is first needed, so that a target which is only called from afar is small.
+    entries: Option<Box<VecDeque<Entry>>>,
     /// Whether somebody runs entries now.
     running: bool,
     /// Whether a task will run what nobody awaits.
     scheduled: bool,
+}
+
+impl State {
+    fn pop(&mut self) -> Option<Entry> {
+        self.entries.as_mut()?.pop_front()
+    }
 }
 
 thread_local! {
@@ -44,7 +51,7 @@ impl Mailbox {
     /// The task that serves the mailbox ends if nothing waits: the next call schedules another.
     fn rest(&self) -> bool {
         let mut state = self.lock();
-        state.scheduled = !state.entries.is_empty();
+        state.scheduled = state.entries.as_ref().is_some_and(|entries| !entries.is_empty());
         !state.scheduled
     }
 
@@ -57,7 +64,7 @@ impl Mailbox {
 pub(crate) fn push(local: &Arc<LocalRef>, entry: Entry) {
     let schedule = {
         let mut state = local.target().mailbox().lock();
-        state.entries.push_back(entry);
+        state.entries.get_or_insert_default().push_back(entry);
         !std::mem::replace(&mut state.scheduled, true)
     };
     if schedule {
@@ -97,11 +104,13 @@ fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
     let mut next = {
         let mut state = mailbox.lock();
         // A call that is not waiting here is run by somebody else already: whoever awaits it runs nobody's calls.
-        let waits = |slot| state.entries.iter().any(|entry| entry.sink.goes_to(slot));
+        let waits = |slot| {
+            state.entries.iter().flat_map(|entries| entries.iter()).any(|entry| entry.sink.goes_to(slot))
+        };
         if state.running || until.is_some_and(|slot| !waits(slot)) {
             return;
         }
-        let Some(first) = state.entries.pop_front() else { return };
+        let Some(first) = state.pop() else { return };
         state.running = true;
         Some(first)
     };
@@ -113,10 +122,10 @@ fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
         if last {
             break;
         }
-        next = mailbox.lock().entries.pop_front();
+        next = mailbox.lock().pop();
     }
     if let Some(entry) = next {
-        mailbox.lock().entries.push_front(entry);
+        mailbox.lock().entries.get_or_insert_default().push_front(entry);
     }
     drop(turn);
 }

@@ -1,8 +1,9 @@
 //! [`Exports`]: what the peer may call of us, by negative id.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
-use super::{Event, Parts, Place, Session, event::Retired};
+use super::{Event, Parts, Place, Session, event::Retired, ids::IdHasher};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::wire::{MAX_CAPS, WireCap};
@@ -12,14 +13,14 @@ use crate::wire::{MAX_CAPS, WireCap};
 #[derive(Default)]
 pub(crate) struct Exports {
     main: Option<Capability>,
-    by_id: HashMap<i64, Export>,
-    by_identity: HashMap<usize, i64>,
+    // Both keys are this side's own: no peer chooses them.
+    by_id: HashMap<i64, Export, BuildHasherDefault<IdHasher>>,
+    by_identity: HashMap<usize, i64, BuildHasherDefault<IdHasher>>,
     last: i64,
 }
 
 struct Export {
     target: Capability,
-    identity: Option<usize>,
     introduced: u64,
 }
 
@@ -49,12 +50,12 @@ impl Exports {
         if let Some(identity) = identity {
             self.by_identity.insert(identity, self.last);
         }
-        self.by_id.insert(self.last, Export { target: target.clone(), identity, introduced: 1 });
+        self.by_id.insert(self.last, Export { target: target.clone(), introduced: 1 });
         self.last
     }
 
     /// The peer gives up `count` introductions of `id`. The target comes back when none are left.
-    fn release(&mut self, id: i64, count: u64) -> Result<Option<Capability>, String> {
+    fn release(&mut self, session: u64, id: i64, count: u64) -> Result<Option<Capability>, String> {
         let Some(export) = self.by_id.get_mut(&id) else {
             return Err(format!("it released the export {id}, which it does not hold"));
         };
@@ -70,7 +71,9 @@ impl Exports {
         }
         let export = self.by_id.remove(&id);
         Ok(export.map(|export| {
-            if let Some(identity) = export.identity {
+            if let Place::Elsewhere(Some(identity)) = export.target.handle.place(session)
+                && self.by_identity.get(&identity) == Some(&id)
+            {
                 self.by_identity.remove(&identity);
             }
             export.target
@@ -122,7 +125,7 @@ impl<P: Parts> Session<P> {
         if id >= 0 {
             return Err(format!("it released the id {id}, which is no export"));
         }
-        if let Some(target) = self.exports.release(id, count)? {
+        if let Some(target) = self.exports.release(self.id, id, count)? {
             self.events.push(Event::Retired(Retired::Target(target)));
         }
         Ok(())

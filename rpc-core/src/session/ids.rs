@@ -173,6 +173,11 @@ impl Hasher for IdHasher {
     }
 
     #[inline]
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    #[inline]
     fn write_i64(&mut self, value: i64) {
         self.write_u64(value as u64);
     }
