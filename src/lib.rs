@@ -40,6 +40,8 @@ pub use farcall_core::limits::Limits;
 pub use farcall_core::promise::{CallFuture, NoPipeline, Pipeline, Promise};
 pub use farcall_core::schema::SchemaBuilder;
 pub use farcall_core::stub::{IntoStub, Stub};
+#[cfg(feature = "json")]
+pub use farcall_core::value::Json;
 pub use farcall_core::value::{IntoValue, Plain, RpcReturn, RpcValue};
 pub use farcall_macros::{RpcValue, rpc_target};
 pub use farcall_transport::{Driver, Endpoint, Server, Uri, connect, main_stub, probe, serve};

@@ -7,6 +7,7 @@ mod bounded;
 mod bytes;
 mod containers;
 mod error;
+mod foreign;
 mod never;
 mod plain;
 mod scalars;
@@ -24,6 +25,8 @@ use crate::handle::Handle;
 use crate::promise::Pipeline;
 use crate::schema::SchemaBuilder;
 
+#[cfg(feature = "json")]
+pub use foreign::Json;
 pub use never::Never;
 pub use plain::Plain;
 pub use tuples::TuplePipeline;

@@ -56,6 +56,40 @@ fn r27_std_types_travel() {
     travels(Fault::from("text"));
 }
 
+#[cfg(feature = "uuid")]
+#[test]
+fn uuids_travel() {
+    travels(vec![uuid::Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), uuid::Uuid::nil()]);
+}
+
+#[cfg(feature = "url")]
+#[test]
+fn urls_travel() {
+    travels(url::Url::parse("https://a.example/b?c=d#e").unwrap());
+    assert_eq!(
+        decode::<url::Url>(&encode(&"no address".to_owned())).unwrap_err().kind(),
+        ErrorKind::BadArguments
+    );
+}
+
+#[cfg(feature = "chrono")]
+#[test]
+fn times_of_chrono_travel() {
+    let time = chrono::DateTime::from_timestamp(1_700_000_000, 5).unwrap();
+    let there = time.with_timezone(&chrono::FixedOffset::east_opt(3600).unwrap());
+    travels((time, there, time.naive_utc(), time.date_naive(), time.time()));
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json_travels_in_values() {
+    use super::Json;
+    let json = Json(serde_json::json!({"a": [1, -2.5, null, true], "b": {"c": "d"}}));
+    travels((json, vec![Some(Json::default())]));
+    let deep = "[".repeat(1_000_000);
+    assert_eq!(decode::<Json>(&encode(&deep)).unwrap_err().kind(), ErrorKind::BadArguments);
+}
+
 #[test]
 fn large_payloads_are_moved_and_not_copied() {
     let payload = Bytes::from(vec![7; SPLICE_FROM]);
