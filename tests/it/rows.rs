@@ -51,8 +51,8 @@ impl Row {
         vec![7; length as usize].into()
     }
 
-    pub fn row(&self) -> Row {
-        Row {
+    pub fn row(&self) -> Self {
+        Self {
             runs: Arc::clone(&self.runs),
             gate: Arc::clone(&self.gate),
             connection: Arc::clone(&self.connection),
