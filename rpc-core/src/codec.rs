@@ -97,8 +97,11 @@ impl Encoded {
 
     /// The encoding as one run of bytes.
     pub(crate) fn to_bytes(&self) -> Bytes {
-        if self.splices.is_empty() {
-            return Bytes::copy_from_slice(&self.bytes);
+        match &self.splices[..] {
+            [] => return Bytes::copy_from_slice(&self.bytes),
+            // What was passed on as it came is shared, not copied.
+            [(_, whole)] if self.bytes.is_empty() => return whole.clone(),
+            _ => {}
         }
         let mut whole = Vec::with_capacity(self.len());
         let mut done = 0;
@@ -361,8 +364,9 @@ pub fn serialize_stub<S: serde::Serializer>(
     interface: &'static Interface,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    // The clone is made before the table is borrowed: cloning a handle may take a connection's lock.
-    let capability = Capability { handle: handle.clone(), interface: Some(interface) };
+    // What a promise turned out to be travels in its place. Asked before the table is borrowed: it may take a
+    // connection's lock.
+    let capability = Capability { handle: handle.resolved(), interface: Some(interface) };
     let index = SCOPES.with(|scopes| match scopes.borrow_mut().last_mut() {
         Some(Scope::Encode(caps)) => {
             caps.push(capability);

@@ -25,6 +25,7 @@ pub fn frames(data: &[u8]) {
     let exceeds = match &message {
         Message::Call(call) => call.over.is_some(),
         Message::Answer { over, .. } => over.is_some(),
+        Message::Echo { over, .. } => *over,
         _ => false,
     };
     if exceeds {
@@ -79,6 +80,10 @@ pub(crate) fn encode(message: &Message<'_>) -> Vec<u8> {
         Message::Pull { id } => out.pull(*id),
         Message::Credit { bytes } => out.credit(*bytes),
         Message::Goaway { last } => out.goaway(*last),
+        Message::Echo { target, path, over: _ } => {
+            out.echo(*target, path);
+        }
+        Message::EchoBack { id } => out.echo_back(*id),
         Message::Abort { kind, message } => out.abort(&Error::new(*kind, (*message).to_owned())),
     }
     let mut frame = flatten(&mut out);
@@ -235,7 +240,11 @@ fn hostile(choices: &mut Choices<'_>) -> Vec<u8> {
             frame.extend(id(choices));
             frame.push(choices.next() & 1);
         }
-        wire::kind::PULL | wire::kind::GOAWAY => frame.extend(id(choices)),
+        wire::kind::ECHO => {
+            frame.extend(id(choices));
+            path(&mut frame, choices);
+        }
+        wire::kind::PULL | wire::kind::GOAWAY | wire::kind::ECHO_BACK => frame.extend(id(choices)),
         wire::kind::CREDIT => frame.push(choices.next() & 127),
         _ => frame.extend((0..choices.below(24)).map(|_| choices.next())),
     }

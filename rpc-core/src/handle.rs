@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::connection::{Connection, SlotRef};
 use crate::dispatch::{OwnedArgs, Target, WireArgs};
 use crate::error::{Error, ErrorKind};
-use crate::limits::PROMISED_PATH_STEPS;
+use crate::interface::MethodInfo;
+use crate::limits::{MAX_HOPS, PROMISED_PATH_STEPS};
 use crate::local::{Entry, Gather, LocalHandle, LocalRef, Parked, push};
 use crate::session::Place;
+use crate::sink::{Running, Sink};
 use crate::wire::Path;
 
 /// What a stub, or a promise, refers to. `Clone` is another reference to the same thing, dropping the last one
@@ -116,21 +118,40 @@ impl Handle {
         }
     }
 
-    /// What a promise turned out to be, if that is known.
-    fn resolved(&self) -> Self {
-        match &self.0 {
-            Repr::LocalCall(local) => local.settled_target().unwrap_or_else(|| self.clone()),
-            _ => self.clone(),
+    /// What a promise turned out to be, as far as that is known; a clone of everything else.
+    pub(crate) fn resolved(&self) -> Self {
+        let mut resolved: Option<Self> = None;
+        for _ in 0..MAX_HOPS {
+            let next = match &resolved.as_ref().unwrap_or(self).0 {
+                Repr::LocalCall(local) => local.settled_target(),
+                Repr::Slot(slot) => slot.resolved(),
+                Repr::Shared(slot) => slot.resolved(),
+                Repr::Local(_) | Repr::Broken(_) => None,
+            };
+            match next {
+                Some(next) => resolved = Some(next),
+                None => break,
+            }
         }
+        resolved.unwrap_or_else(|| self.clone())
     }
 
     /// Makes a call whose arguments are encoded, and whose reply goes to its sink.
     pub(crate) fn send(&self, parked: Parked) {
+        let mut next = self.send_or_go_on(parked);
+        // A promise that has settled leads on to what it settled to, and so on along a chain of any length.
+        while let Some((handle, parked)) = next {
+            next = handle.send_or_go_on(parked);
+        }
+    }
+
+    fn send_or_go_on(&self, parked: Parked) -> Option<(Self, Parked)> {
         match &self.0 {
             Repr::Broken(error) => parked.sink.fail(error.upstream()),
-            Repr::LocalCall(local) => local.call(parked),
-            Repr::Slot(slot) => slot.forward(parked),
-            Repr::Shared(slot) => slot.forward(parked),
+            Repr::LocalCall(local) => return local.call(parked),
+            Repr::Slot(slot) => return slot.forward(parked),
+            Repr::Shared(slot) => return slot.forward(parked),
+            Repr::Local(local) if parked.sink.is_echo() => push(local, Entry::echo(parked.sink)),
             Repr::Local(_) if !parked.encoded.promises.is_empty() => Gather::start(self.clone(), parked),
             Repr::Local(local) => match local.target().find(parked.method) {
                 Err(error) => parked.sink.fail(error.calling(parked.info.map(|info| info.name))),
@@ -143,10 +164,26 @@ impl Handle {
                         filled: std::mem::take(&mut encoded.filled),
                     }));
                     crate::pool::give(encoded);
-                    push(local, Entry { found, args, sink });
+                    push(local, Entry::call(found, args, sink));
                 }
             },
         }
+        None
+    }
+
+    /// Makes the outcome of this promise the reply of another call, as bytes and capabilities.
+    pub(crate) fn pass_result(self, sink: Sink, info: &'static MethodInfo) {
+        let running = sink.running_point();
+        match &self.0 {
+            Repr::LocalCall(local) => local.pass_result(sink, info),
+            Repr::Slot(slot) => slot.pass_result(sink, info),
+            Repr::Shared(slot) => slot.pass_result(sink, info),
+            Repr::Broken(error) => return sink.fail(error.clone()),
+            Repr::Local(_) => {
+                return sink.fail(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
+            }
+        }
+        running.set(Running::Forwarded(self));
     }
 
     /// The connection that this is a reference over.

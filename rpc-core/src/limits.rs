@@ -23,7 +23,7 @@ pub struct Limits {
     /// Methods that run and have not returned before deliveries stop. Default 4,096.
     pub running_calls: usize,
     /// Bytes of calls that wait for an answer or an argument to settle. Default 32 MiB, half the window: more
-    /// would keep out the call that frees them.
+    /// would keep out the call that frees them. As many of our own calls may wait for an echo.
     pub parked_bytes: usize,
     /// Bytes of answers that are kept because the peer still holds their promises. Default 64 MiB.
     pub answer_bytes: usize,
@@ -78,6 +78,8 @@ pub(crate) const LOCAL_PATH_STEPS: usize = 64;
 /// Longest path that a promise is made for at all, in steps, so that a long chain of them costs no more than its
 /// length. What lies deeper is a broken promise.
 pub(crate) const PROMISED_PATH_STEPS: usize = 1024;
+/// How often a call is sent on from a promise to what that has turned out to be. More is a circle.
+pub(crate) const MAX_HOPS: u16 = 4096;
 /// Calls that a peer may have made and not given up, whatever it is told: their answers are entries of a table.
 pub(crate) const MAX_KEPT: usize = 1024 * 1024;
 /// Calls go to the waiting line once this many bytes wait to be written.

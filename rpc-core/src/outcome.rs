@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{Capability, Encoded, SPLICE_FROM, Span};
 use crate::error::{Error, ErrorKind};
+use crate::handle::Handle;
 use crate::schema::Schema;
 use crate::wire::Path;
 
@@ -184,11 +185,50 @@ impl Outcome<Capability> {
         })
     }
 
+    /// The part of it at `path`, as an outcome of its own, which has no capabilities but those in that part.
+    pub(crate) fn part(mut self, path: &Path) -> Self {
+        if path.is_empty() {
+            return self;
+        }
+        if let Some(error) = self.upstream_error() {
+            return Self::Failed(error);
+        }
+        match &mut self {
+            Self::Value(answer) => match answer.cut(path) {
+                Ok(()) => self,
+                Err(error) => Self::Failed(error),
+            },
+            Self::User(..) | Self::Failed(_) => self,
+        }
+    }
+
     /// The value at `path`, as an argument: a valid encoding of its own, with the capabilities of the whole.
     pub(crate) fn arg_at(&self, path: &Path) -> Result<(Bytes, Vec<Capability>), Error> {
         let answer = self.value()?;
         let span = answer.span(path)?;
         Ok((answer.body.to_bytes(span), answer.caps.clone()))
+    }
+}
+
+impl Answer<Capability> {
+    /// Leaves nothing but what lies at `path`.
+    fn cut(&mut self, path: &Path) -> Result<(), Error> {
+        let (span, kept) = self.schema()?.project_with_caps(self.body.as_slice(), path.steps())?;
+        for (index, cap) in self.caps.iter_mut().enumerate() {
+            if !kept.contains(&(index as u32)) {
+                let error = Error::new(ErrorKind::Disposed, "it lies outside the part that was passed on");
+                *cap = Capability { handle: Handle::broken(error), interface: None };
+            }
+        }
+        // What is behind the last that is left needs no place.
+        let left = kept.iter().max().map_or(0, |last| *last as usize + 1);
+        self.caps.truncate(left);
+        self.body = match &self.body {
+            Body::Inline { .. } => Body::keep(self.body.as_slice().get(span).unwrap_or_default(), None),
+            Body::Shared(_) => Body::Shared(self.body.to_bytes(span)),
+        };
+        self.schema = None;
+        Ok(())
     }
 }
 
@@ -228,9 +268,22 @@ pub(crate) enum Status {
     User(String),
     /// The call failed.
     Failed(Error),
+    /// What comes of this promise is the reply. It never leaves the dispatch.
+    Passed(Handle),
 }
 
 impl Reply {
+    /// The promise whose outcome is to be the reply.
+    pub(crate) fn take_passed(&mut self) -> Option<Handle> {
+        if !matches!(self.status, Status::Passed(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut self.status, Status::Delivered) {
+            Status::Passed(promise) => Some(promise),
+            _ => None,
+        }
+    }
+
     pub(crate) fn delivered() -> Self {
         Self::from_pool()
     }
@@ -298,7 +351,7 @@ impl Reply {
     pub(crate) fn into_outcome(self) -> Outcome<Capability> {
         let (encoded, schema) = (self.encoded, self.schema);
         match self.status {
-            Status::Delivered => {
+            Status::Delivered | Status::Passed(_) => {
                 Outcome::Failed(Error::new(ErrorKind::Internal, "a typed result was asked for as bytes"))
             }
             Status::Failed(error) => Outcome::Failed(error),

@@ -22,6 +22,8 @@ enum To {
     Connection(Connection, i64),
     /// A call of this process.
     Local(Arc<LocalSlot>),
+    /// The peer's echo of this id: whatever comes of it says that it has come as far as the calls before it.
+    Echo(Connection, i64),
 }
 
 impl Sink {
@@ -31,6 +33,16 @@ impl Sink {
 
     pub(crate) fn local(slot: Arc<LocalSlot>) -> Self {
         Self(Some(To::Local(slot)))
+    }
+
+    /// Where an echo goes back to. It does when this is dropped.
+    pub(crate) fn echo(connection: Connection, id: i64) -> Self {
+        Self(Some(To::Echo(connection, id)))
+    }
+
+    /// Whether this is of an echo.
+    pub(crate) fn is_echo(&self) -> bool {
+        matches!(self.0, Some(To::Echo(..)))
     }
 
     /// A sink whose replies nobody gets.
@@ -79,7 +91,7 @@ impl Sink {
         RunningPoint(match &self.0 {
             Some(To::Connection(connection, id)) => Some(To::Connection(connection.clone(), *id)),
             Some(To::Local(slot)) => Some(To::Local(Arc::clone(slot))),
-            None => None,
+            Some(To::Echo(..)) | None => None,
         })
     }
 
@@ -87,6 +99,7 @@ impl Sink {
         match self.0.take() {
             Some(To::Connection(connection, id)) => connection.complete(id, reply),
             Some(To::Local(slot)) => slot.settle_reply(reply),
+            Some(To::Echo(connection, id)) => connection.echo_back(id),
             None => {}
         }
     }
@@ -111,7 +124,7 @@ impl RunningPoint {
         match &self.0 {
             Some(To::Connection(connection, id)) => connection.set_running(*id, running),
             Some(To::Local(slot)) => slot.set_running(running),
-            None => running.cancel(),
+            Some(To::Echo(..)) | None => running.cancel(),
         }
     }
 }

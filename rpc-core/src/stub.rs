@@ -91,6 +91,10 @@ fn call_untyped<P: ParamList, A: ArgList<P>>(
             "a stub calls a method that its interface lacks",
         ));
     };
+    // A promise that turned out to be a target of this process is as good as that.
+    let settled = if let Repr::LocalCall(local) = &handle.0 { local.settled_target() } else { None };
+    let resolved = settled.map(|settled| settled.resolved());
+    let handle = resolved.as_ref().unwrap_or(handle);
     match &handle.0 {
         Repr::Broken(error) => Handle::broken(error.upstream()),
         Repr::Local(local) => call_local(local, (interface, index, info), args),
@@ -153,7 +157,7 @@ pub(crate) fn call_encoded(
     encoded: Box<Encoded>,
 ) -> Handle {
     let (slot, result) = LocalSlot::new(Some(info), None);
-    handle.send(Parked { method, info: Some(info), encoded, sink: Sink::local(slot) });
+    handle.send(Parked::call(method, Some(info), encoded, Sink::local(slot)));
     Handle(Repr::LocalCall(result))
 }
 
@@ -179,7 +183,7 @@ fn call_local<P: ParamList, A: ArgList<P>>(
         Ok(Some(values)) => {
             crate::pool::give(encoded);
             let (slot, result) = LocalSlot::new(Some(info), Some(Arc::clone(local)));
-            push(local, Entry { found, args: OwnedArgs::Typed(Box::new(values)), sink: Sink::local(slot) });
+            push(local, Entry::call(found, OwnedArgs::Typed(Box::new(values)), Sink::local(slot)));
             Handle(Repr::LocalCall(result))
         }
         Ok(None) => {

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::{ValueDecoder, ValueEncoder};
 use crate::error::{CallError, Error};
 use crate::handle::Handle;
-use crate::promise::Pipeline;
+use crate::promise::{Pipeline, Promise};
 use crate::schema::SchemaBuilder;
 
 #[cfg(feature = "json")]
@@ -91,7 +91,8 @@ pub trait RpcValue: Sized + Send + 'static + IntoValue<Value = Self> + Serialize
     }
 }
 
-/// What a remote method may return: an [`IntoValue`], or a `Result` of one and of an error that travels.
+/// What a remote method may return: an [`IntoValue`], a `Result` of one and of an error that travels, or the [`Promise`]
+/// of another call, whose outcome is then passed on.
 ///
 /// Recognised by trait and not by name, so that aliases of `Result` work.
 #[diagnostic::on_unimplemented(
@@ -109,7 +110,7 @@ pub trait RpcReturn: Sized {
 
     /// The outcome as values that travel.
     #[doc(hidden)]
-    fn into_result(self) -> Result<Self::Value, Self::User>;
+    fn into_returned(self) -> Returned<Self::Value, Self::User>;
 
     /// The method's own error in words, for calls that fail because this one did.
     #[doc(hidden)]
@@ -122,8 +123,8 @@ impl<T: IntoValue> RpcReturn for T {
     type User = Never;
     type Error = Error;
 
-    fn into_result(self) -> Result<T::Value, Never> {
-        Ok(self.into_value())
+    fn into_returned(self) -> Returned<T::Value, Never> {
+        Returned::Result(Ok(self.into_value()))
     }
 
     fn user_message(user: &Never) -> String {
@@ -136,13 +137,40 @@ impl<T: IntoValue, E: RpcValue + std::error::Error> RpcReturn for Result<T, E> {
     type User = E;
     type Error = CallError<E>;
 
-    fn into_result(self) -> Result<T::Value, E> {
-        self.map(IntoValue::into_value)
+    fn into_returned(self) -> Returned<T::Value, E> {
+        Returned::Result(self.map(IntoValue::into_value))
     }
 
     fn user_message(user: &E) -> String {
         user.to_string()
     }
+}
+
+/// A method that returns the promise of another call ends with what comes of that: its result, or its failure, is
+/// passed on as it is. Nothing is decoded on the way (row 121).
+impl<T: RpcValue, X: CallFailure> RpcReturn for Promise<T, X> {
+    type Value = T;
+    type User = X::User;
+    type Error = X;
+
+    fn into_returned(self) -> Returned<T, X::User> {
+        Returned::Promise(Self::into_handle(self))
+    }
+
+    fn user_message(_: &X::User) -> String {
+        // Of a failure that is passed on, the words are those that came with it.
+        String::new()
+    }
+}
+
+/// What a method returned.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Returned<V, U> {
+    /// A value or the method's own error.
+    Result(Result<V, U>),
+    /// The promise of another call, whose outcome is that of the method.
+    Promise(Handle),
 }
 
 /// What a promise can fail with: [`Error`], or [`CallError`] of the method's own error.

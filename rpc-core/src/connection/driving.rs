@@ -12,7 +12,7 @@ use crate::interface::MethodId;
 use crate::limits::{INITIAL_WINDOW, TURN_CHECK, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
 use crate::outcome::Reply;
-use crate::session::{Cap, Filled, Incoming, IncomingBody};
+use crate::session::{Cap, Filled, Incoming, IncomingBody, What};
 use crate::sink::Sink;
 use crate::wire::Segment;
 
@@ -76,7 +76,11 @@ impl Connection {
     /// Runs one call. With a result, `reply` is the reply to it.
     #[inline]
     fn deliver(&self, incoming: Incoming, input: &Input, reply: &mut Reply) -> Option<(i64, u8)> {
-        let Incoming { id, flags, target, method, caps, filled, body, cost: _ } = incoming;
+        let Incoming { id, flags, target, method, caps, filled, body, cost: _, what } = incoming;
+        if what != What::Call {
+            self.echo(id, &target);
+            return None;
+        }
         let caps = self.take_caps(caps);
         let filled = self.take_filled(filled);
         let kept;
@@ -155,7 +159,7 @@ impl Connection {
         if caps.is_empty() {
             return Vec::new();
         }
-        caps.into_iter().map(|cap| self.take_cap(None, cap)).collect()
+        caps.into_iter().map(|cap| self.take_cap(cap)).collect()
     }
 
     #[inline]
@@ -179,7 +183,13 @@ impl Connection {
         let info = target
             .interface
             .and_then(|interface| interface.find(method).ok().and_then(|(index, _)| interface.method(index)));
-        target.handle.send(Parked { method, info, encoded, sink });
+        target.handle.send(Parked::call(method, info, encoded, sink));
+    }
+
+    /// Sends an echo of the peer after the calls that went to its target.
+    fn echo(&self, id: i64, target: &Capability) {
+        self.with(|state| state.session.echo_runs(id));
+        target.handle.send(Parked::echo(Sink::echo(self.clone(), id)));
     }
 
     /// Takes everything that waits to be written into `segment`, which must have been written. Tells whether

@@ -21,12 +21,12 @@ pub(crate) use slot::SlotRef;
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
-use crate::interface::MethodInfo;
+use crate::interface::{Interface, MethodInfo};
 use crate::limits::Limits;
 use crate::local::{Gather, LocalSlot};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::{Schema, SchemaBuilder};
-use crate::session::{Cap, Event, Parts, Session, SlotKey};
+use crate::session::{Cap, Event, Parts, Room, Session, SlotKey};
 use crate::sink::{Running, Sink};
 use crate::wire::Path;
 
@@ -69,6 +69,11 @@ impl Parts for Waiting {
         Arc::as_ptr(watcher) as usize
     }
 
+    fn stand_in(interface: Option<&'static Interface>, room: &Arc<Room>) -> (Arc<LocalSlot>, Capability) {
+        let (slot, handle) = LocalSlot::with_room(Arc::clone(room));
+        (slot, Capability { handle: Handle(Repr::LocalCall(handle)), interface })
+    }
+
     fn is_empty(waiter: &Waiter) -> bool {
         waiter.waker.is_none() && waiter.forwards.is_none()
     }
@@ -93,6 +98,8 @@ impl Waiter {
 enum Forward {
     /// The outcome is the outcome of another call.
     Reply(Sink, Option<&'static MethodInfo>),
+    /// A part of the outcome is the outcome of another call, of this method.
+    Part(Sink, &'static MethodInfo, Path),
     /// A part of it is an argument.
     Arg(Arc<Gather>, u8, Path),
 }
@@ -185,7 +192,8 @@ impl Connection {
             match event {
                 Event::Settled(waiter, key) => self.settled(waiter, key),
                 Event::Cancelled(running) => running.cancel(),
-                Event::Watched(slot, target) => slot.settle_outcome(promised(target)),
+                Event::Watched(slot, target) => settle(&slot, target),
+                Event::Lifted(slot, held) => self.lifted(&slot, held),
                 Event::Retired(retired) => drop(retired),
             }
         }
@@ -225,9 +233,7 @@ impl Connection {
             polled
         });
         match polled {
-            crate::session::Polled::Settled { outcome, schema, .. } => {
-                (self.take_outcome(key, outcome), schema)
-            }
+            crate::session::Polled::Settled { outcome, schema, .. } => (self.take_outcome(outcome), schema),
             crate::session::Polled::Pending => {
                 (Outcome::Failed(Error::new(ErrorKind::Internal, "a call settled and is pending")), None)
             }
@@ -236,28 +242,48 @@ impl Connection {
 
     /// Turns the capabilities of an outcome into handles.
     #[inline]
-    pub(crate) fn take_outcome(&self, key: SlotKey, outcome: Outcome<Cap>) -> Outcome<Capability> {
-        outcome.map_caps(|cap| self.take_cap(Some(key), cap))
+    pub(crate) fn take_outcome(&self, outcome: Outcome<Cap>) -> Outcome<Capability> {
+        outcome.map_caps(|cap| self.take_cap(cap))
     }
 
-    /// Turns a capability that came in a message into a handle. `owner` is the slot of the result it came in.
-    pub(crate) fn take_cap(&self, owner: Option<SlotKey>, cap: Cap) -> Capability {
+    /// Turns a capability that came in a message into a handle.
+    pub(crate) fn take_cap(&self, cap: Cap) -> Capability {
         let handle = match cap {
             Cap::Hosted(capability) => return capability,
             Cap::Import(key) => self.handle(key, Path::EMPTY),
-            Cap::Route(path) => match owner {
-                Some(owner) => self.handle(owner, path),
-                None => Handle::broken(Error::new(ErrorKind::Internal, "a route without its result")),
-            },
             Cap::Broken(error) => Handle::broken(error),
             Cap::Pending(id, path) => {
                 let (slot, handle) = LocalSlot::new(None, None);
-                slot.set_running(Running::Watching(self.clone(), id, Arc::as_ptr(&slot) as usize));
-                self.with(|state| state.session.watch(id, path, slot));
+                self.watch((id, path), &slot, false);
                 Handle(Repr::LocalCall(handle))
             }
         };
         Capability { handle, interface: None }
+    }
+
+    /// Has a slot hear what becomes of a part of an answer of this side, and the answer be given up with the slot.
+    fn watch(&self, (id, path): (i64, Path), slot: &Arc<LocalSlot>, ordered: bool) {
+        self.with(|state| state.session.watch((id, path), Arc::clone(slot), ordered));
+        slot.set_running(Running::Watching(self.clone(), id, Arc::as_ptr(slot) as usize));
+    }
+
+    /// What stood in for a capability goes on to it.
+    fn lifted(&self, slot: &Arc<LocalSlot>, held: Cap) {
+        match held {
+            Cap::Pending(id, path) => self.watch((id, path), slot, true),
+            held => settle(slot, Ok(self.take_cap(held))),
+        }
+    }
+
+    /// What is known of a part of a result beside that it is that.
+    pub(crate) fn resolve(&self, key: SlotKey, path: &Path) -> Option<Capability> {
+        let cap = self.with(|state| state.session.resolve(key, path))?;
+        Some(self.take_cap(cap))
+    }
+
+    /// An echo of the peer has come as far as the calls before it.
+    pub(crate) fn echo_back(&self, id: i64) {
+        self.with(|state| state.session.echo_back(id));
     }
 
     pub(crate) fn set_running(&self, id: i64, running: Running) {
@@ -414,8 +440,22 @@ fn pass_on(forward: Forward, outcome: Outcome<Capability>, schema: Option<&'stat
             reply.schema = reply.schema.or(schema).or(info.map(|info| &info.result));
             sink.send(reply);
         }
+        Forward::Part(sink, info, path) => {
+            let mut outcome = outcome;
+            if let Outcome::Value(answer) = &mut outcome {
+                answer.schema = answer.schema.or(schema);
+            }
+            sink.send(passed_reply(outcome.part(&path), info));
+        }
         Forward::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
     }
+}
+
+/// The outcome of the promise that a method returned, as the reply of that method.
+pub(crate) fn passed_reply(outcome: Outcome<Capability>, info: &'static MethodInfo) -> Reply {
+    let mut reply = reply_of(outcome);
+    reply.schema = Some(if matches!(reply.status, Status::User(_)) { &info.user } else { &info.result });
+    reply
 }
 
 /// An outcome of one call as the reply of another.
@@ -440,6 +480,17 @@ fn reply_of(outcome: Outcome<Capability>) -> Reply {
 
 /// How a result is walked that is one capability.
 static CAPABILITY: LazyLock<Schema> = LazyLock::new(|| Schema::describe(SchemaBuilder::cap));
+
+/// What a promised stub turns out to be. One that turns out to be itself leads nowhere, and would keep itself for ever.
+fn settle(slot: &Arc<LocalSlot>, target: Result<Capability, Error>) {
+    let target = target.and_then(|target| match &target.handle.0 {
+        Repr::LocalCall(local) if local.leads_to(slot) => {
+            Err(Error::new(ErrorKind::BadPath, "the promise leads back to itself"))
+        }
+        _ => Ok(target),
+    });
+    slot.settle_outcome(promised(target));
+}
 
 /// A settled target as the result of a call that gives a stub.
 fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {

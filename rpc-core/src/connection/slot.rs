@@ -12,7 +12,7 @@ use crate::local::{Gather, Parked};
 use crate::outcome::{Body, Outcome};
 use crate::schema::Schema;
 use crate::session::{Called, Place, Polled, SlotKey};
-use crate::sink::Running;
+use crate::sink::{Running, Sink};
 use crate::wire::Path;
 
 /// A counted handle on a slot: the result of a call, a part of it, or a capability of the peer.
@@ -100,23 +100,31 @@ impl SlotRef {
         }
     }
 
-    /// Sends a call whose outcome is passed on.
-    pub(crate) fn forward(&self, parked: Parked) {
+    /// Sends a call whose outcome is passed on. Where it does not go over the connection, it comes back with where it
+    /// goes.
+    pub(crate) fn forward(&self, parked: Parked) -> Option<(Handle, Parked)> {
+        if parked.sink.is_echo() {
+            // All calls before it were sent, or wait in line, where what it says comes behind them.
+            let home = self.connection.with(|state| state.session.home(self.key(), &self.path))?;
+            return parked.go_on(home.handle);
+        }
         if !self.hosts(&parked.encoded) {
             let target = Handle(Repr::Shared(Arc::new(self.part(self.path.clone()))));
             Gather::start(target, parked);
-            return;
+            return None;
         }
-        let Parked { method, info, mut encoded, sink } = parked;
+        let Parked { method, info, mut encoded, sink, hops } = parked;
         let target = (self.key(), &self.path);
         let schema = info.map(|info| &info.result);
         let running = sink.running_point();
         let mut sink = Some(sink);
         let called = self.connection.with(|state| {
             let called = state.session.call(target, method.0, &mut encoded, schema)?;
-            if let (Called::Sent(key), Some(sink)) = (&called, sink.take()) {
+            if let Called::Sent(key) = &called {
                 if let Some(waiter) = state.session.waiter_mut(*key) {
-                    waiter.forward(Forward::Reply(sink, info));
+                    if let Some(sink) = sink.take() {
+                        waiter.forward(Forward::Reply(sink, info));
+                    }
                 }
                 // Two handles for a moment, so that the answer is kept: parts of it may be asked for.
                 state.session.hold(*key);
@@ -132,10 +140,43 @@ impl SlotRef {
                 running.set(Running::Forwarded(handle));
             }
             (Ok(Called::Local(capability)), Some(sink)) => {
-                capability.handle.send(Parked { method, info, encoded, sink });
+                return Parked { method, info, encoded, sink, hops }.go_on(capability.handle);
             }
             (Err(error), Some(sink)) => sink.fail(error),
             (_, None) => {}
+        }
+        None
+    }
+
+    /// What it turned out to be, if that is known.
+    pub(crate) fn resolved(&self) -> Option<Handle> {
+        self.connection.resolve(self.key(), &self.path).map(|capability| capability.handle)
+    }
+
+    /// Makes the outcome, or a part of it, the reply of another call, when it is there.
+    pub(crate) fn pass_result(&self, sink: Sink, info: &'static MethodInfo) {
+        let key = self.key();
+        let mut sink = Some(sink);
+        let settled = self.connection.with(|state| {
+            // Two handles for a moment, as for a call that is forwarded.
+            state.session.hold(key);
+            let polled = state.session.poll(key);
+            state.session.release(key);
+            match polled {
+                Polled::Settled { outcome, schema, .. } => Some((outcome, schema)),
+                Polled::Pending => {
+                    if let Some(waiter) = state.session.waiter_mut(key) {
+                        if let Some(sink) = sink.take() {
+                            waiter.forward(Forward::Part(sink, info, self.path.clone()));
+                        }
+                    }
+                    None
+                }
+            }
+        });
+        if let (Some((outcome, schema)), Some(sink)) = (settled, sink) {
+            let outcome = self.connection.take_outcome(outcome);
+            super::pass_on(Forward::Part(sink, info, self.path.clone()), outcome, schema);
         }
     }
 
@@ -172,7 +213,7 @@ impl SlotRef {
             }
         });
         if let (Some((outcome, _)), Some(gather)) = (settled, gather) {
-            gather.fill(param, self.connection.take_outcome(key, outcome).arg_at(&self.path));
+            gather.fill(param, self.connection.take_outcome(outcome).arg_at(&self.path));
         }
     }
 
@@ -217,7 +258,7 @@ impl SlotRef {
                 if removed {
                     self.key = SlotKey::NOWHERE;
                 }
-                Poll::Ready(self.connection.take_outcome(key, outcome))
+                Poll::Ready(self.connection.take_outcome(outcome))
             }
         }
     }

@@ -10,11 +10,12 @@ use bytes::Bytes;
 use crate::arg::{ArgDecoder, ParamList};
 use crate::codec::{CapTable, Capability, FilledArg, ValueEncoder};
 use crate::error::{Error, ErrorKind};
+use crate::handle::Handle;
 use crate::interface::MethodInfo;
 use crate::local::LocalSlot;
 use crate::outcome::{Reply, Status};
 use crate::spawn::BoxFuture;
-use crate::value::{RpcReturn, RpcValue};
+use crate::value::{Returned, RpcReturn, RpcValue};
 
 /// One call, being run on a target.
 #[derive(Debug)]
@@ -106,6 +107,8 @@ pub(crate) enum Step {
     Done,
     /// The method has begun and is not ready.
     Pending(BoxFuture<Reply>),
+    /// The method has returned the promise of another call: what comes of that is its reply.
+    Passed(Handle),
     /// The target is busy: the call waits its turn there.
     Queued,
 }
@@ -116,6 +119,7 @@ impl std::fmt::Debug for Step {
             Self::Idle => "Idle",
             Self::Done => "Done",
             Self::Pending(_) => "Pending",
+            Self::Passed(_) => "Passed",
             Self::Queued => "Queued",
         })
     }
@@ -131,8 +135,10 @@ impl Call<'_> {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let args = self.take_args::<P>()?;
             begun = true;
-            let result = method(args).into_result();
-            self.put::<R>(result);
+            match method(args).into_returned() {
+                Returned::Result(result) => self.put::<R>(result),
+                Returned::Promise(promise) => self.step = Step::Passed(promise),
+            }
             Ok(())
         }));
         match ended {
@@ -172,15 +178,21 @@ impl Call<'_> {
         self.step = Step::Pending(match &self.reply {
             ReplyTo::Encode(_) => Box::pin(async move {
                 let mut reply = Reply::from_pool();
-                encode::<F::Output>(&mut reply, future.await.into_result(), info);
+                match future.await.into_returned() {
+                    Returned::Result(result) => encode::<F::Output>(&mut reply, result, info),
+                    Returned::Promise(promise) => reply.status = Status::Passed(promise),
+                }
                 reply
             }),
             ReplyTo::Typed(slot) => {
                 let slot = Arc::clone(slot);
                 Box::pin(async move {
-                    let result = future.await.into_result();
-                    hand_over::<F::Output>(&slot, result, info);
-                    Reply::delivered()
+                    let mut reply = Reply::delivered();
+                    match future.await.into_returned() {
+                        Returned::Result(result) => hand_over::<F::Output>(&slot, result, info),
+                        Returned::Promise(promise) => reply.status = Status::Passed(promise),
+                    }
+                    reply
                 })
             }
         });

@@ -55,9 +55,19 @@ fn deliver_here(
     match std::mem::replace(&mut call.step, Step::Idle) {
         Step::Idle | Step::Done => Delivered::Done,
         Step::Queued => Delivered::Elsewhere,
+        Step::Passed(promise) => {
+            promise.pass_result(make_sink(), info);
+            Delivered::Elsewhere
+        }
         Step::Pending(mut future) => {
             match poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(reply) => Delivered::Reply(reply),
+                Poll::Ready(mut reply) => match reply.take_passed() {
+                    None => Delivered::Reply(reply),
+                    Some(promise) => {
+                        promise.pass_result(make_sink(), info);
+                        Delivered::Elsewhere
+                    }
+                },
                 Poll::Pending => {
                     let sink = make_sink();
                     let token = Arc::new(Token::default());
@@ -157,10 +167,13 @@ impl Future for RunningMethod {
         }
         match poll(this.info, future.as_mut(), cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(reply) => {
+            Poll::Ready(mut reply) => {
                 this.future = None;
                 if let Some(sink) = this.sink.take() {
-                    sink.send(reply);
+                    match reply.take_passed() {
+                        None => sink.send(reply),
+                        Some(promise) => promise.pass_result(sink, this.info),
+                    }
                 }
                 Poll::Ready(())
             }

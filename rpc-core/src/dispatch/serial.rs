@@ -125,6 +125,7 @@ impl<T: Send + 'static> SerialCell<T> {
         let object = self.run(object, found, &mut call, || Some(Arc::clone(self)));
         match call.step {
             Step::Pending(future) => run_pending(found.info, future, sink, token),
+            Step::Passed(promise) => promise.pass_result(sink, found.info),
             _ => sink.send(reply),
         }
         object

@@ -8,11 +8,14 @@ use crate::connection::{Connection, SlotRef};
 use crate::error::{Error, ErrorKind};
 use crate::function::RpcFn;
 use crate::handle::{Handle, Repr};
+use crate::interface::Interface;
 use crate::limits::Limits;
 use crate::local::LocalSlot;
 use crate::outcome::{Outcome, Reply, Status};
 use crate::schema::Schema;
-use crate::session::{Called, Cap, Event, Incoming, IncomingBody, Parts, Polled, Session, SlotKey};
+use crate::session::{
+    Called, Cap, Event, Incoming, IncomingBody, Parts, Polled, Room, Session, SlotKey, What,
+};
 use crate::wire::{LENGTH_BYTES, Path};
 
 /// A capability of this process, different from every other.
@@ -31,6 +34,10 @@ impl Parts for Simple {
 
     fn identity(watcher: &i64) -> usize {
         *watcher as usize
+    }
+
+    fn stand_in(_: Option<&'static Interface>, _: &Arc<Room>) -> (i64, Capability) {
+        (0, local())
     }
 
     fn is_empty(waiter: &Self::Waiter) -> bool {
@@ -72,6 +79,8 @@ pub(crate) struct Side {
     /// Calls and watched answers that settled.
     pub(crate) settled: Vec<SlotKey>,
     pub(crate) watched: Vec<Result<(), ErrorKind>>,
+    /// Embargoes that were lifted.
+    pub(crate) lifted: usize,
     pub(super) shared: Capability,
     /// Its number is that of the session, so that handles over it are slots of the session.
     link: Connection,
@@ -92,6 +101,7 @@ impl Side {
             cancelled: Vec::new(),
             settled: Vec::new(),
             watched: Vec::new(),
+            lifted: 0,
             shared: local(),
             link,
             input: Vec::new(),
@@ -169,7 +179,7 @@ impl Side {
             Outcome::Failed(error) => Err(error.kind()),
         };
         outcome.map_caps(|cap| {
-            self.take(Some(key), cap);
+            self.take(cap);
         });
         Some(body)
     }
@@ -191,19 +201,15 @@ impl Side {
         self.after();
     }
 
-    fn take(&mut self, owner: Option<SlotKey>, cap: Cap) -> Option<Capability> {
+    fn take(&mut self, cap: Cap) -> Option<Capability> {
         match cap {
             Cap::Import(key) => {
                 self.handles.push(key);
                 Some(self.capability(key, Path::EMPTY))
             }
             Cap::Hosted(capability) => Some(capability),
-            Cap::Route(_) => {
-                self.handles.extend(owner);
-                None
-            }
             Cap::Pending(id, path) => {
-                self.session.watch(id, path, id);
+                self.session.watch((id, path), id, false);
                 self.after();
                 None
             }
@@ -227,6 +233,13 @@ impl Side {
                     }
                     Event::Watched(_, target) => {
                         self.watched.push(target.map(|_| ()).map_err(|error| error.kind()));
+                    }
+                    Event::Lifted(watcher, Cap::Pending(id, path)) => {
+                        self.session.watch((id, path), watcher, true);
+                    }
+                    Event::Lifted(_, held) => {
+                        self.lifted += 1;
+                        self.take(held);
                     }
                     Event::Retired(_) => {}
                 }
@@ -268,11 +281,14 @@ impl Side {
 
     /// Runs a call that came in.
     pub(crate) fn deliver(&mut self, incoming: Incoming) {
-        let Incoming { id, flags, method, caps, filled, .. } = incoming;
+        let Incoming { id, flags, method, caps, filled, what, .. } = incoming;
+        if what != What::Call {
+            return self.echo(id);
+        }
         self.started.push(method);
         let mut received = None;
         for cap in caps.into_iter().chain(filled.into_iter().flat_map(|arg| arg.caps)) {
-            let taken = self.take(None, cap);
+            let taken = self.take(cap);
             received = received.or(taken);
         }
         if method & 3 == does::WAIT {
@@ -285,6 +301,13 @@ impl Side {
             let mut reply = self.reply(method, received);
             self.session.complete_inline(id, flags, &mut reply);
         }
+        self.after();
+    }
+
+    /// Sends an echo back: no calls wait outside the session here.
+    fn echo(&mut self, id: i64) {
+        self.session.echo_runs(id);
+        self.session.echo_back(id);
         self.after();
     }
 
@@ -322,6 +345,7 @@ impl Side {
             filled: Vec::new(),
             body: IncomingBody::Frame(frame.len() - call.body..frame.len()),
             cost: 0,
+            what: What::Call,
         });
         self.run_ready();
         true

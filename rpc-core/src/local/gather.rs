@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::Parked;
-use super::slot::Subscriber;
 use crate::codec::{Capability, FilledArg};
 use crate::error::Error;
 use crate::handle::{Handle, Repr};
@@ -36,8 +35,7 @@ impl Gather {
         for promise in promises {
             match &promise.handle.0 {
                 Repr::LocalCall(local) => {
-                    let path = local.path.clone();
-                    local.subscribe(Subscriber::Arg(Arc::clone(&gather), promise.param, path));
+                    local.subscribe(Arc::clone(&gather), promise.param);
                 }
                 Repr::Slot(slot) => slot.subscribe(Arc::clone(&gather), promise.param),
                 Repr::Shared(slot) => slot.subscribe(Arc::clone(&gather), promise.param),

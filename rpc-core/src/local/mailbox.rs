@@ -14,9 +14,20 @@ const TURN: usize = 128;
 
 /// A call that waits for its target.
 pub(crate) struct Entry {
-    pub(crate) found: Found,
-    pub(crate) args: OwnedArgs,
-    pub(crate) sink: Sink,
+    /// What to run. Nothing for an echo: it goes back when its turn has come.
+    call: Option<(Found, OwnedArgs)>,
+    sink: Sink,
+}
+
+impl Entry {
+    #[inline]
+    pub(crate) fn call(found: Found, args: OwnedArgs, sink: Sink) -> Self {
+        Self { call: Some((found, args)), sink }
+    }
+
+    pub(crate) fn echo(sink: Sink) -> Self {
+        Self { call: None, sink }
+    }
 }
 
 /// Calls that wait for a target.
@@ -118,7 +129,10 @@ fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
     for _ in 0..most {
         let Some(entry) = next.take() else { break };
         let last = until.is_some_and(|slot| entry.sink.goes_to(slot));
-        run_owned(local.target(), entry.found, entry.args, entry.sink);
+        match entry.call {
+            Some((found, args)) => run_owned(local.target(), found, args, entry.sink),
+            None => drop(entry.sink),
+        }
         if last {
             break;
         }

@@ -3,19 +3,21 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::mailbox::run_until_settled;
 use super::{Gather, LocalRef};
 use crate::codec::{Capability, Encoded};
+use crate::connection::passed_reply;
 use crate::dispatch::encode_guarded;
 use crate::error::{Error, ErrorKind};
-use crate::handle::Handle;
+use crate::handle::{Handle, Repr};
 use crate::interface::{MethodId, MethodInfo};
-use crate::limits::LOCAL_PATH_STEPS;
+use crate::limits::{CALL_COST, LOCAL_PATH_STEPS, MAX_HOPS};
 use crate::outcome::{Outcome, Reply, Status};
+use crate::session::{Room, Taken};
 use crate::sink::{Running, Sink};
 use crate::value::RpcReturn;
 use crate::wire::Path;
@@ -25,9 +27,14 @@ pub(crate) struct LocalSlot {
     state: Mutex<State>,
     /// Nobody waits for the outcome any more.
     cancelled: AtomicBool,
+    /// Handles on it. They are counted without the lock, because an outcome may hold handles, on itself too, which are
+    /// cloned with it. Given up they are under the lock.
+    handles: AtomicUsize,
     info: Option<&'static MethodInfo>,
     /// The target, when awaiting the call may run it.
     target: Option<Arc<LocalRef>>,
+    /// Where the calls that wait take from, if they are not to be any number.
+    room: Option<Arc<Room>>,
 }
 
 struct State {
@@ -39,7 +46,6 @@ struct State {
     /// Whether somebody hands the outcome to the subscribers: later ones queue behind. Nobody else encodes it.
     flushing: bool,
     running: Option<Running>,
-    handles: usize,
     detached: bool,
 }
 
@@ -53,10 +59,12 @@ enum Local {
 
 /// What waits for an outcome beside the promise itself.
 pub(crate) enum Subscriber {
-    /// A call on a part of it.
-    Call(Path, Parked),
+    /// A call on a part of it, and the room that it takes.
+    Call(Path, Parked, Option<Taken>),
     /// A call that has a part of it as an argument.
     Arg(Arc<Gather>, u8, Path),
+    /// A call whose outcome is a part of it.
+    Reply(Path, Sink, &'static MethodInfo),
 }
 
 /// A call that waits for its target.
@@ -65,6 +73,34 @@ pub(crate) struct Parked {
     pub(crate) info: Option<&'static MethodInfo>,
     pub(crate) encoded: Box<Encoded>,
     pub(crate) sink: Sink,
+    /// How often it was sent on to what a promise had turned out to be.
+    pub(crate) hops: u16,
+}
+
+impl Parked {
+    pub(crate) fn call(
+        method: MethodId,
+        info: Option<&'static MethodInfo>,
+        encoded: Box<Encoded>,
+        sink: Sink,
+    ) -> Self {
+        Self { method, info, encoded, sink, hops: 0 }
+    }
+
+    /// Sends it on to what a promise has turned out to be. A promise that turned out to be itself leads nowhere.
+    pub(crate) fn go_on(mut self, to: Handle) -> Option<(Handle, Self)> {
+        self.hops = self.hops.saturating_add(1);
+        if self.hops > MAX_HOPS {
+            self.sink.fail(Error::new(ErrorKind::BadPath, "the promise leads back to itself"));
+            return None;
+        }
+        Some((to, self))
+    }
+
+    /// An echo, which goes wherever a call would.
+    pub(crate) fn echo(sink: Sink) -> Self {
+        Self::call(MethodId(0), None, crate::pool::take(), sink)
+    }
 }
 
 /// One of the handles on a slot: the promise, a part of it, or a promised stub.
@@ -95,6 +131,20 @@ impl std::fmt::Debug for LocalHandle {
 }
 
 impl State {
+    /// Unsettled.
+    #[inline]
+    fn new() -> Self {
+        Self {
+            outcome: Local::Unsettled,
+            waker: None,
+            subscribers: None,
+            next_ticket: 0,
+            flushing: false,
+            running: None,
+            detached: false,
+        }
+    }
+
     /// Whether the outcome is not there yet, or calls made through the promise go out just now: who asks for it is
     /// woken, and makes no call before these.
     fn is_under_way(&self) -> bool {
@@ -113,14 +163,14 @@ impl State {
 
     /// Gives the call up if nobody waits for it any more: comes back how it is cancelled, and what came of it. What
     /// waits for it as an argument has a handle of its own.
-    fn abandon(&mut self, cancelled: &AtomicBool) -> Option<(Option<Running>, Local)> {
+    fn abandon(&mut self, slot: &LocalSlot) -> Option<(Option<Running>, Local)> {
         let waits = self.subscribers.as_ref().is_some_and(|subscribers| {
             subscribers.iter().any(|(_, subscriber)| matches!(subscriber, Subscriber::Call(..)))
         });
-        if self.handles > 0 || self.detached || waits || self.flushing {
+        if slot.handles() > 0 || self.detached || waits || self.flushing {
             return None;
         }
-        cancelled.store(matches!(self.outcome, Local::Unsettled), Ordering::Release);
+        slot.cancelled.store(matches!(self.outcome, Local::Unsettled), Ordering::Release);
         Some((self.running.take(), std::mem::replace(&mut self.outcome, Local::Taken)))
     }
 }
@@ -131,18 +181,37 @@ impl LocalSlot {
         info: Option<&'static MethodInfo>,
         target: Option<Arc<LocalRef>>,
     ) -> (Arc<Self>, LocalHandle) {
-        let state = State {
-            outcome: Local::Unsettled,
-            waker: None,
-            subscribers: None,
-            next_ticket: 0,
-            flushing: false,
-            running: None,
-            handles: 1,
-            detached: false,
-        };
-        let slot =
-            Arc::new(Self { state: Mutex::new(state), cancelled: AtomicBool::new(false), info, target });
+        Self::unsettled(info, target, None).with_handle()
+    }
+
+    /// A slot for what is no call, on which calls take room while they wait.
+    pub(crate) fn with_room(room: Arc<Room>) -> (Arc<Self>, LocalHandle) {
+        Self::unsettled(None, None, Some(room)).with_handle()
+    }
+
+    #[inline]
+    fn unsettled(
+        info: Option<&'static MethodInfo>,
+        target: Option<Arc<LocalRef>>,
+        room: Option<Arc<Room>>,
+    ) -> Self {
+        Self {
+            state: Mutex::new(State::new()),
+            cancelled: AtomicBool::new(false),
+            handles: AtomicUsize::new(1),
+            info,
+            target,
+            room,
+        }
+    }
+
+    fn handles(&self) -> usize {
+        self.handles.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn with_handle(self) -> (Arc<Self>, LocalHandle) {
+        let slot = Arc::new(self);
         let handle = LocalHandle { slot: Arc::clone(&slot), path: Path::EMPTY, done: false };
         (slot, handle)
     }
@@ -199,7 +268,7 @@ impl LocalSlot {
             state.outcome = outcome;
             let flush = state.subscribers.is_some() && !state.flushing;
             state.flushing |= flush;
-            let unread = state.handles == 0 && !flush;
+            let unread = self.handles() == 0 && !flush;
             let left = unread.then(|| std::mem::replace(&mut state.outcome, Local::Taken));
             (state.waker.take(), state.running.take(), flush, left)
         };
@@ -252,7 +321,9 @@ impl LocalSlot {
                     }
                 }
             };
-            serve(&outcome, subscriber);
+            if let Some((handle, parked)) = serve(&outcome, subscriber) {
+                handle.send(parked);
+            }
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -304,7 +375,7 @@ impl LocalSlot {
             let subscribers = state.subscribers.as_mut()?;
             let place = subscribers.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()?;
             let left = subscribers.remove(place);
-            (left, state.abandon(&self.cancelled))
+            (left, state.abandon(self))
         };
         drop(left);
         abandoned?.0
@@ -327,22 +398,26 @@ impl LocalSlot {
     }
 }
 
-/// Hands an outcome to one subscriber.
-fn serve(outcome: &Outcome<Capability>, subscriber: Subscriber) {
+/// Hands an outcome to one subscriber. A call comes back with where it goes on.
+fn serve(outcome: &Outcome<Capability>, subscriber: Subscriber) -> Option<(Handle, Parked)> {
     match subscriber {
-        Subscriber::Call(path, parked) => {
+        Subscriber::Call(path, parked, _taken) => {
             if parked.sink.is_cancelled() {
-                return;
+                return None;
             }
             match check_path(&path).and_then(|()| outcome.target_at(&path)) {
-                Ok(capability) => capability.handle.send(parked),
+                Ok(capability) => return parked.go_on(capability.handle),
                 Err(error) => parked.sink.fail(error),
             }
         }
         Subscriber::Arg(gather, param, path) => {
             gather.fill(param, check_path(&path).and_then(|()| outcome.arg_at(&path)));
         }
+        Subscriber::Reply(path, sink, info) => {
+            sink.send(passed_reply(outcome.clone_with(Clone::clone).part(&path), info));
+        }
     }
+    None
 }
 
 fn check_path(path: &Path) -> Result<(), Error> {
@@ -375,7 +450,7 @@ thread_local! {
 impl LocalHandle {
     /// A handle on a part of what this is a handle on.
     pub(crate) fn part(&self, path: Path) -> Self {
-        self.slot.lock().handles += 1;
+        self.slot.handles.fetch_add(1, Ordering::Relaxed);
         Self { slot: Arc::clone(&self.slot), path, done: false }
     }
 
@@ -443,7 +518,7 @@ impl LocalHandle {
             let error = Error::new(ErrorKind::Disposed, "the result was taken already");
             return Some(LocalPolled::Kept(Outcome::Failed(error)));
         }
-        if state.handles == 1 && self.path.is_empty() {
+        if self.slot.handles() == 1 && self.path.is_empty() {
             self.done = true;
             return match std::mem::replace(&mut state.outcome, Local::Taken) {
                 Local::Typed(typed, _) => Some(LocalPolled::Typed(typed)),
@@ -459,24 +534,40 @@ impl LocalHandle {
         Some(LocalPolled::Kept(self.slot.kept()))
     }
 
-    /// Makes a call on what this is a handle on, now or when it is there.
-    pub(crate) fn call(&self, parked: Parked) {
+    /// Makes a call on what this is a handle on, when it is there. If that is now, it comes back with where it goes.
+    pub(crate) fn call(&self, parked: Parked) -> Option<(Handle, Parked)> {
         let ticket = {
             let mut state = self.slot.lock();
             state.parks().then(|| state.ticket())
         };
+        let mut taken = None;
         if let Some(ticket) = ticket {
+            if let (Some(room), false) = (&self.slot.room, parked.sink.is_echo()) {
+                match room.take(parked.encoded.len() + CALL_COST) {
+                    Ok(part) => taken = Some(part),
+                    Err(error) => {
+                        parked.sink.fail(error);
+                        return None;
+                    }
+                }
+            }
             // Said before it waits: afterwards it may run at any moment, and say something else.
             parked.sink.set_running(Running::Parked(Arc::downgrade(&self.slot), ticket));
         }
-        self.subscribe_as(ticket, Subscriber::Call(self.path.clone(), parked));
+        self.subscribe_as(ticket, Subscriber::Call(self.path.clone(), parked, taken))
     }
 
-    pub(crate) fn subscribe(&self, subscriber: Subscriber) {
-        self.subscribe_as(None, subscriber);
+    /// Has a part of the outcome filled in as an argument.
+    pub(crate) fn subscribe(&self, gather: Arc<Gather>, param: u8) {
+        self.subscribe_as(None, Subscriber::Arg(gather, param, self.path.clone()));
     }
 
-    fn subscribe_as(&self, ticket: Option<u64>, subscriber: Subscriber) {
+    /// Makes a part of the outcome the reply of another call.
+    pub(crate) fn pass_result(&self, sink: Sink, info: &'static MethodInfo) {
+        self.subscribe_as(None, Subscriber::Reply(self.path.clone(), sink, info));
+    }
+
+    fn subscribe_as(&self, ticket: Option<u64>, subscriber: Subscriber) -> Option<(Handle, Parked)> {
         let now = {
             let mut state = self.slot.lock();
             if state.parks() {
@@ -488,9 +579,27 @@ impl LocalHandle {
             }
         };
         match now {
-            Some(subscriber) => serve(&self.slot.kept(), subscriber),
+            Some(subscriber) => return serve(&self.slot.kept(), subscriber),
             None => self.slot.keep(),
         }
+        None
+    }
+
+    /// Whether this is a handle on the slot, or on what turned out to be one.
+    pub(crate) fn leads_to(&self, slot: &LocalSlot) -> bool {
+        if std::ptr::eq(&raw const *self.slot, slot) {
+            return true;
+        }
+        let mut next = self.settled_target();
+        for _ in 0..MAX_HOPS {
+            let Some(Handle(Repr::LocalCall(local))) = &next else { return false };
+            if std::ptr::eq(&raw const *local.slot, slot) {
+                return true;
+            }
+            let target = local.settled_target();
+            next = target;
+        }
+        false
     }
 
     /// What this turned out to be, if that is known.
@@ -513,8 +622,8 @@ impl Drop for LocalHandle {
         }
         let abandoned = {
             let mut state = self.slot.lock();
-            state.handles -= 1;
-            state.abandon(&self.slot.cancelled)
+            self.slot.handles.fetch_sub(1, Ordering::AcqRel);
+            state.abandon(&self.slot)
         };
         if let Some((Some(running), _)) = abandoned {
             running.cancel();

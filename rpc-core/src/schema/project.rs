@@ -26,6 +26,19 @@ impl Schema {
         Ok(start..walk.at())
     }
 
+    /// The same, and the indexes of the capabilities in it.
+    pub(crate) fn project_with_caps(
+        &self,
+        body: &[u8],
+        path: &[u16],
+    ) -> Result<(Range<usize>, Vec<u32>), Error> {
+        let Place { mut walk, node, .. } = self.descend(body, path)?;
+        let start = walk.at();
+        walk.collect_caps();
+        walk.skip(node)?;
+        Ok((start..walk.at(), walk.into_caps()))
+    }
+
     fn descend<'a>(&'a self, body: &'a [u8], path: &[u16]) -> Result<Place<'a>, Error> {
         let mut place = Place { walk: Walk::new(self, body), schema: self, node: 0, name: Name::Result };
         for &index in path {

@@ -12,6 +12,8 @@ pub(super) struct Walk<'a> {
     at: usize,
     /// What is left of the records, sequences and maps around this place.
     levels: Vec<Level<'a>>,
+    /// The indexes of the capabilities that were gone past, if somebody wants them.
+    caps: Option<Vec<u32>>,
 }
 
 enum Level<'a> {
@@ -39,7 +41,7 @@ impl Level<'_> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(schema: &'a Schema, body: &'a [u8]) -> Self {
-        Walk { schema, body, at: 0, levels: Vec::new() }
+        Walk { schema, body, at: 0, levels: Vec::new(), caps: None }
     }
 
     /// How many bytes are behind.
@@ -68,10 +70,23 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// From now on the capabilities are collected that it goes past.
+    pub(super) fn collect_caps(&mut self) {
+        self.caps = Some(Vec::new());
+    }
+
+    pub(super) fn into_caps(self) -> Vec<u32> {
+        self.caps.unwrap_or_default()
+    }
+
     /// Goes past the index of a capability.
     pub(super) fn cap(&mut self) -> Result<u32, Error> {
         // A varint of 32 bits cannot be larger.
-        self.varint(32).map(|index| index as u32)
+        let index = self.varint(32)? as u32;
+        if let Some(caps) = &mut self.caps {
+            caps.push(index);
+        }
+        Ok(index)
     }
 
     /// Goes past a value without parts, or into one with parts.

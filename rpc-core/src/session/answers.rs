@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::event::Retired;
 use super::holds::gone;
 use super::settling::arg_in;
-use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey};
+use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, What};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
 use crate::limits::CAP_BOUND;
@@ -59,6 +59,7 @@ pub(crate) struct Parked {
     pub(crate) cost: usize,
     /// The calls that it waits for.
     pub(crate) waits: Vec<i64>,
+    pub(crate) what: What,
 }
 
 pub(crate) enum Dependent<P: Parts> {
@@ -66,8 +67,8 @@ pub(crate) enum Dependent<P: Parts> {
     Target(i64, Path),
     /// The call of this id has the value at the path as its argument.
     Arg(i64, u8, Path),
-    /// A stub of this side was made of it.
-    Watcher(P::Watcher, Path),
+    /// A stub of this side was made of it. With the flag it hears behind the calls that came before it.
+    Watcher(P::Watcher, Path, bool),
 }
 
 /// What is known about an answer that a frame refers to.
@@ -164,8 +165,16 @@ impl<P: Parts> Session<P> {
     /// The next call to run that had to wait, if one may be started now.
     #[inline]
     pub(crate) fn next_ready(&mut self) -> Option<Incoming> {
-        while !self.ready.is_empty() && self.may_deliver() {
+        while let Some(next) = self.ready.front() {
+            let what = next.what;
+            if !matches!(what, What::Lift(_)) && !self.may_deliver() {
+                return None;
+            }
             let incoming = self.ready.pop_front()?;
+            if let What::Lift(number) = what {
+                self.lifted(number, incoming.target);
+                continue;
+            }
             self.give_credit(incoming.cost);
             let entry = self.answer_ids.get(incoming.id).and_then(|key| self.answers.get_mut(key));
             if let Some(entry) = entry {
@@ -283,7 +292,7 @@ impl<P: Parts> Session<P> {
         }
         match &reply.status {
             Status::Failed(error) => self.write_reject(id, error),
-            Status::Delivered => {}
+            Status::Delivered | Status::Passed(_) => {}
             Status::Value | Status::User(_) => {
                 let user = matches!(reply.status, Status::User(_));
                 let caps = self.describe_all(&reply.encoded);

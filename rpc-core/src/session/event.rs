@@ -1,11 +1,14 @@
 //! What goes in and out of a session beside bytes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::SlotKey;
+use super::{Room, SlotKey};
 use crate::codec::{Capability, Encoded, Span};
 use crate::error::Error;
-use crate::wire::Path;
+use crate::interface::Interface;
+use crate::wire::{Path, flag};
 
 /// What a session stores for others and never looks into.
 pub(crate) trait Parts: Sized + 'static {
@@ -19,6 +22,9 @@ pub(crate) trait Parts: Sized + 'static {
     type Watcher;
     /// Which one it is.
     fn identity(watcher: &Self::Watcher) -> usize;
+    /// A capability that stands for what is not to be called yet, and what hears when it is. Calls on it wait, and
+    /// take from the room.
+    fn stand_in(interface: Option<&'static Interface>, room: &Arc<Room>) -> (Self::Watcher, Capability);
 }
 
 /// Where a capability lives, seen from a session: see [`Handle::place`](crate::handle::Handle::place).
@@ -36,9 +42,6 @@ pub(crate) enum Cap {
     Import(SlotKey),
     /// Hosted by this side.
     Hosted(Capability),
-    /// Hosted by this side, but calls go on by way of the promise it was reached through, so that they do not
-    /// overtake earlier ones (R4).
-    Route(Path),
     /// A part of our own answer to the call of this id, which has not settled; counts as one hold on it.
     Pending(i64, Path),
     /// A part of our own answer that failed or has no such part.
@@ -51,7 +54,6 @@ impl Cap {
         match self {
             Self::Import(key) => Self::Import(*key),
             Self::Hosted(capability) => Self::Hosted(capability.clone()),
-            Self::Route(path) => Self::Route(path.clone()),
             Self::Pending(id, path) => Self::Pending(*id, path.clone()),
             Self::Broken(error) => Self::Broken(error.clone()),
         }
@@ -69,6 +71,26 @@ pub(crate) struct Incoming {
     pub(crate) body: IncomingBody,
     /// Bytes of the window that it takes until it starts.
     pub(crate) cost: usize,
+    pub(crate) what: What,
+}
+
+/// What comes in and is delivered in its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Call,
+    /// An echo of the peer: it wants to know when it has come as far as a call (R4).
+    Echo,
+    /// The embargo of this number is lifted: calls that came before are delivered.
+    Lift(u64),
+}
+
+impl Incoming {
+    /// What is delivered like a call to `target` and is none.
+    pub(super) fn no_call(id: i64, target: Capability, cost: usize, what: What) -> Self {
+        let body = IncomingBody::Kept(Bytes::new());
+        let (caps, filled) = (Vec::new(), Vec::new());
+        Self { id, flags: flag::FORGET, target, method: 0, caps, filled, body, cost, what }
+    }
 }
 
 /// An argument of an incoming call that stands beside the others.
@@ -95,6 +117,8 @@ pub(crate) enum Event<P: Parts> {
     Cancelled(P::Running),
     /// An answer that was watched settled.
     Watched(P::Watcher, Result<Capability, Error>),
+    /// What stands in for a capability goes on to it.
+    Lifted(P::Watcher, Cap),
     /// Something of a user's is to be dropped.
     Retired(Retired<P>),
 }

@@ -47,11 +47,10 @@ impl<P: Parts> Session<P> {
 
     /// Counts the handles that copies of capabilities are.
     #[inline]
-    pub(super) fn hold_caps(&mut self, owner: SlotKey, caps: &[Cap]) {
+    pub(super) fn hold_caps(&mut self, caps: &[Cap]) {
         for cap in caps {
             match cap {
                 Cap::Import(key) => self.hold(*key),
-                Cap::Route(_) => self.hold(owner),
                 Cap::Pending(id, _) => self.pin(*id),
                 Cap::Hosted(_) | Cap::Broken(_) => {}
             }
@@ -158,7 +157,7 @@ impl<P: Parts> Session<P> {
                 Cap::Import(key) => self.release(key),
                 Cap::Hosted(capability) => self.events.push(Event::Retired(Retired::Target(capability))),
                 Cap::Pending(id, _) => self.unpin(id),
-                Cap::Route(_) | Cap::Broken(_) => {}
+                Cap::Broken(_) => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use super::answers::{AnswerEntry, Dependent, State};
 use super::event::Retired;
-use super::{Event, Parts, Session, SlotKey};
+use super::{Cap, Event, Parts, Session, SlotKey};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::{Body, Outcome};
@@ -55,8 +55,9 @@ impl<P: Parts> Session<P> {
         matches!(entry, Some(AnswerEntry { state: State::Parked(_), .. }))
     }
 
-    /// Turns a pin into a watcher, which hears when the answer settles.
-    pub(crate) fn watch(&mut self, id: i64, path: Path, watcher: P::Watcher) {
+    /// Turns a pin into a watcher, which hears when the answer settles. With `ordered` it hears behind the calls on that
+    /// answer which came before.
+    pub(crate) fn watch(&mut self, (id, path): (i64, Path), watcher: P::Watcher, ordered: bool) {
         let Some(key) = self.answer_ids.get(id) else {
             let error = self.ended().cloned().unwrap_or_else(gone);
             self.events.push(Event::Watched(watcher, Err(error)));
@@ -64,23 +65,31 @@ impl<P: Parts> Session<P> {
         };
         match self.settled(key).map(|outcome| outcome.target_at(&path)) {
             Some(target) => {
-                self.events.push(Event::Watched(watcher, target));
+                self.tell(watcher, target, ordered);
                 self.unpin(id);
             }
             None => {
                 if let Some(entry) = self.answers.get_mut(key) {
-                    entry.dependents.push(Dependent::Watcher(watcher, path));
+                    entry.dependents.push(Dependent::Watcher(watcher, path, ordered));
                 }
             }
+        }
+    }
+
+    /// Tells a watcher what became of the part that it watched.
+    pub(super) fn tell(&mut self, watcher: P::Watcher, target: Result<Capability, Error>, ordered: bool) {
+        match target {
+            Ok(target) if ordered => self.lift(watcher, Cap::Hosted(target)),
+            target => self.events.push(Event::Watched(watcher, target)),
         }
     }
 
     /// A watcher is gone before the answer has settled.
     pub(crate) fn unwatch(&mut self, id: i64, watcher: usize) {
         let Some(entry) = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) else { return };
-        let is_it = |dependent: &Dependent<P>| matches!(dependent, Dependent::Watcher(found, _) if P::identity(found) == watcher);
+        let is_it = |dependent: &Dependent<P>| matches!(dependent, Dependent::Watcher(found, ..) if P::identity(found) == watcher);
         let Some(place) = entry.dependents.iter().position(is_it) else { return };
-        if let Dependent::Watcher(watcher, _) = entry.dependents.remove(place) {
+        if let Dependent::Watcher(watcher, ..) = entry.dependents.remove(place) {
             self.events.push(Event::Retired(Retired::Watcher(watcher)));
         }
         self.unpin(id);
@@ -160,10 +169,12 @@ impl<P: Parts> Session<P> {
         for incoming in std::mem::take(&mut self.ready) {
             self.retire_call(incoming.target, incoming.caps, incoming.filled, incoming.body);
         }
+        let reason = self.ended().cloned().unwrap_or_else(gone);
+        self.fail_lifts(&reason);
         for mut entry in self.answers.drain() {
             self.answer_ids.remove(entry.id);
             for dependent in std::mem::take(&mut entry.dependents) {
-                if let Dependent::Watcher(watcher, _) = dependent {
+                if let Dependent::Watcher(watcher, ..) = dependent {
                     let error = self.ended().cloned().unwrap_or_else(gone);
                     self.events.push(Event::Watched(watcher, Err(error)));
                 }

@@ -9,7 +9,7 @@
 //! ```
 
 use super::line::frame_bound;
-use super::routes::{Route, keep_routes};
+use super::routes::Route;
 use super::{Cap, Event, Lined, Parts, Session, SlotKey};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
@@ -54,7 +54,7 @@ pub(super) struct Waiting {
     /// Whether a frame refers to it.
     pub(super) referenced: bool,
     pub(super) detached: bool,
-    /// The paths through which calls went, see [`Cap::Route`].
+    /// The paths through which calls went, or will go that are in line.
     pub(super) piped: Option<Box<Vec<Path>>>,
 }
 
@@ -107,6 +107,14 @@ impl Waiting {
         }
     }
 
+    /// A call goes through a part of it.
+    pub(super) fn pipe(&mut self, path: &Path) {
+        let piped = self.piped.get_or_insert_default();
+        if !piped.contains(path) {
+            piped.push(path.clone());
+        }
+    }
+
     /// Whether no call went through it: its answer settles it and nothing else.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
@@ -144,6 +152,10 @@ impl<P: Parts> Session<P> {
         encoded: &mut Encoded,
         schema: Option<&'static Schema>,
     ) -> Result<Called, Error> {
+        // What does not go to the peer does not wait for it.
+        if let Some(capability) = self.home(target, path) {
+            return Ok(Called::Local(Box::new(capability)));
+        }
         if let Some(reason) = self.ended().or(self.farewell.as_ref()) {
             return Err(reason.clone().did_not_run());
         }
@@ -218,6 +230,7 @@ impl<P: Parts> Session<P> {
             self.imports.get(key).map(|import| &import.state),
             Some(State::Lined { detached: true })
         );
+        let piped = if self.lined_on.is_empty() { None } else { self.lined_on.remove(&key) };
         let mark = self.out.call(&CallFrame {
             flags: if detached { 0 } else { flag::SEND },
             target,
@@ -234,7 +247,7 @@ impl<P: Parts> Session<P> {
         self.import_calls.insert(self.sent_calls, key);
         if let Some(import) = self.imports.get_mut(key) {
             let sent = Waiting::sent(self.sent_calls, mark);
-            import.state = State::Waiting(Waiting { send: !detached, detached, ..sent });
+            import.state = State::Waiting(Waiting { send: !detached, detached, piped, ..sent });
             if import.abandoned {
                 self.release(key);
             }
@@ -247,8 +260,8 @@ impl<P: Parts> Session<P> {
         }
         match self.route(lined.target, &lined.path) {
             Ok(Route::Wire(id, path)) => self.send(lined.key, id, &path, lined.method, &lined.encoded),
-            // What it waited for settled to something on this side while it was in line: rare enough to go
-            // by way of the peer, which knows the same answer.
+            // What it waited for settled to something on this side while it was in line. Others went the same way
+            // before, and an echo goes behind it: it goes by way of the peer, which knows the same answer.
             Ok(Route::Local(_)) => match self.promise_id(lined.target) {
                 Some(id) => {
                     let path = lined.path.clone();
@@ -309,15 +322,14 @@ impl<P: Parts> Session<P> {
             }
             State::Settled { outcome, .. } => {
                 let schema = import.schema;
-                let routed = outcome.caps().iter().any(|cap| matches!(cap, Cap::Route(_)));
-                if import.handles == 1 && !routed {
+                if import.handles == 1 {
                     return match self.remove_settled(key) {
                         Some(outcome) => Polled::Settled { outcome, schema, removed: true },
                         None => Polled::Pending,
                     };
                 }
                 let outcome = outcome.clone_with(|cap| cap.duplicate());
-                self.hold_caps(key, outcome.caps());
+                self.hold_caps(outcome.caps());
                 Polled::Settled { outcome, schema, removed: false }
             }
         }
@@ -338,6 +350,9 @@ impl<P: Parts> Session<P> {
         if id <= 0 || id > self.sent_calls {
             return Err(format!("it answered the call {id}, which was never made"));
         }
+        if !self.embargoes.is_empty() && self.embargoes.contains_key(&id) {
+            return Err(format!("it answered the echo {id}"));
+        }
         match self.import_calls.get(id).and_then(|key| self.imports.get(key)) {
             Some(Import { state: State::Waiting(_), .. }) | None => Ok(()),
             Some(_) => Err(format!("it answered the call {id} twice")),
@@ -357,9 +372,11 @@ impl<P: Parts> Session<P> {
         let schema = import.schema;
         let waiter = std::mem::take(&mut import.waiter);
         let outcome = self.bound_unread(with_schema(outcome, schema));
-        let outcome = match piped {
-            Some(piped) => keep_routes(schema, outcome, &piped),
-            None => outcome,
+        let outcome = if outcome.caps().is_empty() {
+            outcome
+        } else {
+            let piped = piped.as_ref().map_or(&[][..], |piped| &piped[..]);
+            self.lay_embargoes((key, id), schema, outcome, piped)
         };
         self.unanswered = self.unanswered.saturating_sub(1);
         if forget {
@@ -387,7 +404,8 @@ impl<P: Parts> Session<P> {
 
     /// The session is over: every call that waits fails.
     pub(crate) fn end_imports(&mut self, reason: &Error) {
-        self.end_line();
+        self.end_line(reason);
+        self.fail_embargoes(reason);
         for key in self.imports.keys() {
             let Some(import) = self.imports.get_mut(key) else { continue };
             let ran = match &import.state {

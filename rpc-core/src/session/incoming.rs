@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::answers::{Dependent, Lookup, Parked};
-use super::{Cap, Filled, Incoming, IncomingBody, Parts, Session, SlotKey};
+use super::{Cap, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, What};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{CALL_COST, INITIAL_WINDOW};
@@ -75,6 +75,10 @@ impl<P: Parts> Session<P> {
             Message::Release { id, count } => self.handle_release(id, count)?,
             Message::Finish { id, cancel } => self.handle_finish(id, cancel)?,
             Message::Pull { id } => self.handle_pull(id)?,
+            Message::Echo { target, path, over } => {
+                return self.handle_echo((target, &path, over), frame.len() + CALL_COST);
+            }
+            Message::EchoBack { id } => self.handle_echo_back(id)?,
             Message::Credit { bytes } => {
                 self.window_left = self.window_left.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
                 self.serve_line();
@@ -161,6 +165,7 @@ impl<P: Parts> Session<P> {
                 filled: args.filled,
                 body: IncomingBody::Frame(span),
                 cost,
+                what: What::Call,
             };
             if self.ready_is_empty() && self.may_deliver() {
                 self.give_credit(cost);
@@ -178,6 +183,7 @@ impl<P: Parts> Session<P> {
             body: keep(call.body, owner),
             cost,
             waits: Vec::new(),
+            what: What::Call,
         };
         self.park_call(id, call.flags, route, args.waits, parked);
         Ok(None)
@@ -186,15 +192,7 @@ impl<P: Parts> Session<P> {
     /// Looks at everything that a call refers to, before anything is changed: where it goes, and how many of its
     /// capabilities belong to arguments that settled on the way.
     fn check_call(&self, id: i64, call: &CallMessage<'_>, cost: usize) -> Result<(Target, usize), String> {
-        // What was started and not told yet is still the peer's to wait for. Its first calls may have crossed our
-        // greeting, so a smaller window than the one that it begins with bounds nothing.
-        let used = self.window_used + self.credit_due + cost;
-        let window = self.limits.window_bytes.max(INITIAL_WINDOW);
-        if used > window {
-            return Err(format!(
-                "it has {used} bytes of calls waiting; the limit `window_bytes` is {window}"
-            ));
-        }
+        self.check_window(cost)?;
         // Calls that it has not given up stay in the tables, so a peer that gives up none is stopped at last.
         if self.kept_calls >= self.max_kept {
             return Err(format!(
@@ -214,6 +212,21 @@ impl<P: Parts> Session<P> {
             }
         }
         Ok((route, in_args))
+    }
+
+    /// Whether the peer may send a call that costs so much.
+    #[inline]
+    pub(super) fn check_window(&self, cost: usize) -> Result<(), String> {
+        // What was started and not told yet is still the peer's to wait for. Its first calls may have crossed our
+        // greeting, so a smaller window than the one that it begins with bounds nothing.
+        let used = self.window_used + self.credit_due + cost;
+        let window = self.limits.window_bytes.max(INITIAL_WINDOW);
+        if used > window {
+            return Err(format!(
+                "it has {used} bytes of calls waiting; the limit `window_bytes` is {window}"
+            ));
+        }
+        Ok(())
     }
 
     /// Ends a call that will not run, and gives up what came with it.
@@ -261,7 +274,7 @@ impl<P: Parts> Session<P> {
     }
 
     #[inline]
-    fn find_target(&self, id: i64, target: i64, path: &Path) -> Result<Target, String> {
+    pub(super) fn find_target(&self, id: i64, target: i64, path: &Path) -> Result<Target, String> {
         if target <= 0 {
             if !path.is_empty() {
                 return Err(format!("a path leads from the export {target}; only results have parts"));
@@ -404,7 +417,7 @@ struct Refused {
 }
 
 /// Where a call goes.
-enum Target {
+pub(super) enum Target {
     Here(Capability),
     Waits(SlotKey, i64, Path),
     Failed(Error),

@@ -1,6 +1,7 @@
 //! The waiting line of a caller that outruns its peer (R5).
 
-use super::{Event, Parts, Session, SlotKey, event::Retired};
+use super::imports::State;
+use super::{Embargo, Event, Parts, Session, SlotKey, event::Retired};
 use crate::codec::Encoded;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{CALL_COST, CAP_BOUND, LINE_FROM, LINE_UNTIL, MAX_KEPT};
@@ -8,6 +9,31 @@ use crate::wire::Path;
 
 /// The most that a call takes beside its path, its body and what else has a length, in bytes.
 const CALL_HEAD: usize = 32;
+
+/// What waits for room.
+pub(crate) enum InLine<P: Parts> {
+    Call(Lined),
+    /// An echo to a part of the answer `id`, which `target` keeps; the line holds a handle on that.
+    Echo {
+        target: SlotKey,
+        id: i64,
+        path: Path,
+        embargo: Embargo<P>,
+    },
+    /// The echo of the peer with this id has come as far as the calls before it in line.
+    EchoBack(i64),
+}
+
+impl<P: Parts> InLine<P> {
+    /// The most bytes that it takes of what the peer allows.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Call(lined) => frame_bound(&lined.path, &lined.encoded),
+            Self::Echo { path, .. } => echo_bound(path),
+            Self::EchoBack(_) => 0,
+        }
+    }
+}
 
 /// A call that waits for room. It has a slot and no id yet.
 pub(crate) struct Lined {
@@ -17,6 +43,11 @@ pub(crate) struct Lined {
     pub(crate) path: Path,
     pub(crate) method: u64,
     pub(crate) encoded: Encoded,
+}
+
+/// The most bytes that the frame of an echo can have.
+pub(super) fn echo_bound(path: &Path) -> usize {
+    CALL_HEAD + 3 * path.steps().len()
 }
 
 /// The most bytes that the frame of a call can have.
@@ -73,45 +104,86 @@ impl<P: Parts> Session<P> {
         Ok(())
     }
 
+    /// Lets a call wait. From now on calls have gone the way to its target.
     pub(crate) fn join_line(&mut self, lined: Lined) {
-        self.line_bytes += frame_bound(&lined.path, &lined.encoded);
+        match self.imports.get_mut(lined.target).map(|import| &mut import.state) {
+            Some(State::Waiting(waiting)) => waiting.pipe(&lined.path),
+            Some(State::Lined { .. }) => {
+                let paths = self.lined_on.entry(lined.target).or_default();
+                if !paths.contains(&lined.path) {
+                    paths.push(lined.path.clone());
+                }
+            }
+            _ => {}
+        }
         self.hold(lined.target);
-        self.line.push_back(lined);
+        self.push_line(InLine::Call(lined));
+    }
+
+    pub(super) fn push_line(&mut self, entry: InLine<P>) {
+        self.line_bytes += entry.bytes();
+        self.line.push_back(entry);
     }
 
     /// Sends from the line what there is room for. The driver calls it after it took the output.
     pub(crate) fn serve_line(&mut self) {
         while let Some(first) = self.line.front() {
-            let bytes = frame_bound(&first.path, &first.encoded);
+            let bytes = first.bytes();
             // What the peer does not take at all since it has told its limits waits for nothing.
             let too_long = self.check_frame(bytes).err();
             let full = self.out.len() >= LINE_UNTIL || self.window_left < (bytes + CALL_COST) as i64;
-            if full && too_long.is_none() {
+            let reply = matches!(first, InLine::EchoBack(_));
+            if full && too_long.is_none() && !reply {
                 return;
             }
-            let Some(mut lined) = self.line.pop_front() else { return };
+            let Some(entry) = self.line.pop_front() else { return };
             self.line_bytes -= bytes;
-            match too_long {
-                Some(error) => self.fail_import(lined.key, error),
-                None if self.imports.get(lined.key).is_some() => self.send_lined(&mut lined),
-                None => {}
+            match entry {
+                InLine::EchoBack(id) => self.out.echo_back(id),
+                InLine::Echo { target, id, path, embargo } => {
+                    match too_long {
+                        Some(error) => self.fail_embargo(embargo, &error),
+                        None => self.write_echo(id, &path, embargo),
+                    }
+                    self.release(target);
+                }
+                InLine::Call(lined) => self.leave_line(lined, too_long),
             }
-            self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))));
-            self.release(lined.target);
         }
+    }
+
+    fn leave_line(&mut self, mut lined: Lined, too_long: Option<Error>) {
+        match too_long {
+            Some(error) => self.fail_import(lined.key, error),
+            None if self.imports.get(lined.key).is_some() => self.send_lined(&mut lined),
+            None => {}
+        }
+        self.lined_on.remove(&lined.key);
+        self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))));
+        self.release(lined.target);
     }
 
     #[cfg(any(test, fuzzing))]
     pub(crate) fn check_line(&self) {
-        let bytes: usize = self.line.iter().map(|lined| frame_bound(&lined.path, &lined.encoded)).sum();
+        let bytes: usize = self.line.iter().map(InLine::bytes).sum();
         assert_eq!(self.line_bytes, bytes, "bytes in line");
     }
 
     /// Gives the line up, when the session ends.
-    pub(crate) fn end_line(&mut self) {
+    pub(crate) fn end_line(&mut self, reason: &Error) {
         self.line_bytes = 0;
-        for lined in std::mem::take(&mut self.line) {
-            self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))));
+        self.lined_on.clear();
+        for entry in std::mem::take(&mut self.line) {
+            match entry {
+                InLine::Call(lined) => {
+                    self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))))
+                }
+                InLine::Echo { target, embargo, .. } => {
+                    self.fail_embargo(embargo, reason);
+                    self.release(target);
+                }
+                InLine::EchoBack(_) => {}
+            }
         }
     }
 }

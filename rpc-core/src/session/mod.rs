@@ -11,6 +11,7 @@
 //! wire), exports count down from -1, and 0 is the main object. Ids are never reused.
 
 mod answers;
+mod embargo;
 mod event;
 mod exports;
 mod handles;
@@ -20,23 +21,27 @@ mod imports;
 mod incoming;
 mod line;
 mod plain;
+mod room;
 mod routes;
 mod settling;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 pub(crate) use answers::AnswerEntry;
-pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place};
+pub(crate) use embargo::Embargo;
+pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place, What};
 pub(crate) use exports::Exports;
 pub(crate) use ids::{IdMap, Slab, SlotKey};
 pub(crate) use imports::{Called, Import, Polled};
-pub(crate) use line::Lined;
+pub(crate) use line::{InLine, Lined};
 pub(crate) use plain::{PlainCall, is_answered_once};
+pub(crate) use room::{Room, Taken};
 
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{INITIAL_WINDOW, Limits, MAX_KEPT};
-use crate::wire::Out;
+use crate::wire::{Out, Path};
 
 /// Where in its life a session is.
 #[derive(Debug)]
@@ -61,8 +66,17 @@ pub(crate) struct Session<P: Parts> {
     sent_calls: i64,
     unanswered: usize,
     unread_bytes: usize,
-    line: VecDeque<Lined>,
+    line: VecDeque<InLine<P>>,
     line_bytes: usize,
+    /// The paths on which calls in line go to calls in line.
+    lined_on: HashMap<SlotKey, Box<Vec<Path>>>,
+    /// What calls of ours may not go to yet, by the ids of the echoes that say when they may (R4).
+    embargoes: HashMap<i64, Embargo<P>>,
+    /// Room for the calls that wait for this.
+    room: Arc<Room>,
+    /// What stands in for the targets of embargoes that are lifted when their turn has come, by number.
+    lifts: HashMap<u64, P::Watcher>,
+    last_lift: u64,
     /// Bytes of calls that the peer's window still has room for.
     window_left: i64,
     /// The whole of the peer's window, once it has told.
@@ -108,6 +122,7 @@ impl<P: Parts> Session<P> {
         Self {
             id,
             peer_frame_bytes: limits.frame_bytes,
+            room: Arc::new(Room::new(limits.parked_bytes)),
             limits,
             phase: Phase::Open,
             out,
@@ -120,6 +135,10 @@ impl<P: Parts> Session<P> {
             unread_bytes: 0,
             line: VecDeque::new(),
             line_bytes: 0,
+            lined_on: HashMap::new(),
+            embargoes: HashMap::new(),
+            lifts: HashMap::new(),
+            last_lift: 0,
             window_left: INITIAL_WINDOW as i64,
             peer_window: i64::MAX,
             peer_leaving: false,
@@ -178,6 +197,7 @@ impl<P: Parts> Session<P> {
     /// Whether nothing is in flight in either direction. What the peer holds of calls that have ended is not.
     pub(crate) fn is_quiet(&self) -> bool {
         self.unanswered == 0
+            && self.embargoes.is_empty()
             && self.line.is_empty()
             && self.ready.is_empty()
             && self.running == 0
@@ -199,6 +219,7 @@ impl<P: Parts> Session<P> {
         if !self.peer_leaving || self.ended().is_some() {
             return self.end(reason);
         }
+        self.lift_in_peace();
         self.end_imports(&reason);
         self.farewell = Some(reason);
         self.keep_detached();
@@ -295,6 +316,8 @@ impl<P: Parts> Session<P> {
     pub(crate) fn check_empty(&self) {
         let counted = [self.unanswered, self.unread_bytes, self.line_bytes, self.running, self.parked_bytes];
         assert_eq!((counted, self.kept_bytes, self.pins, self.window_used), ([0; 5], 0, 0, 0));
+        assert_eq!((self.embargoes.len(), self.lifts.len(), self.lined_on.len()), (0, 0, 0));
+        assert_eq!(self.room.used(), 0);
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::answers::Lookup;
 use super::imports::{State, Waiting};
 use super::routes::Route;
-use super::{Event, Import, Incoming, IncomingBody, Parts, Session, SlotKey};
+use super::{Event, Import, Incoming, IncomingBody, Parts, Session, SlotKey, What};
 use crate::codec::{Capability, Encoded};
 use crate::limits::{CALL_COST, INITIAL_WINDOW, MAX_KEPT};
 use crate::outcome::Body;
@@ -190,6 +190,7 @@ impl<P: Parts> Session<P> {
             filled: Vec::new(),
             body,
             cost: 0,
+            what: What::Call,
         });
     }
 }

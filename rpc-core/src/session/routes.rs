@@ -28,10 +28,7 @@ impl<P: Parts> Session<P> {
             State::Lined { .. } | State::Value { .. } => Ok(Route::Lined),
             State::Capability { id, .. } => Ok(Route::Wire(*id, Path::EMPTY)),
             State::Waiting(waiting) => {
-                let piped = waiting.piped.get_or_insert_default();
-                if !piped.contains(path) {
-                    piped.push(path.clone());
-                }
+                waiting.pipe(path);
                 let id = waiting.id;
                 self.mark_referenced(key);
                 Ok(Route::Wire(id, path.clone()))
@@ -47,10 +44,30 @@ impl<P: Parts> Session<P> {
                     }
                     Cap::Hosted(capability) => Ok(Route::Local(capability.clone())),
                     Cap::Broken(error) => Err(error.upstream()),
-                    Cap::Route(_) | Cap::Pending(..) => Ok(Route::Wire(*id, path.clone())),
+                    Cap::Pending(..) => Ok(Route::Wire(*id, path.clone())),
                 }
             }
         }
+    }
+
+    /// What is known to lie at a part of a result.
+    pub(super) fn settled_cap(&self, key: SlotKey, path: &Path) -> Option<&Cap> {
+        match self.imports.get(key)? {
+            Import { state: State::Settled { outcome, .. }, schema, .. } => {
+                project(*schema, outcome, path).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The same, as a capability of its own. `None`: there is no more to know than what led here.
+    pub(crate) fn resolve(&mut self, key: SlotKey, path: &Path) -> Option<Cap> {
+        let cap = match self.settled_cap(key, path)? {
+            cap @ (Cap::Import(_) | Cap::Hosted(_)) => cap.duplicate(),
+            Cap::Pending(..) | Cap::Broken(_) => return None,
+        };
+        self.hold_caps(std::slice::from_ref(&cap));
+        Some(cap)
     }
 
     /// A frame will refer to this call: its answer need not be sent, and must be kept (R2).
@@ -146,24 +163,4 @@ fn project<'a>(
     answer.caps.get(index as usize).ok_or_else(|| {
         Error::new(ErrorKind::BadPath, "the result does not have the capability that it names")
     })
-}
-
-/// Where calls went through a promise that now settles to something on this side, they go on that way.
-pub(super) fn keep_routes(
-    schema: Option<&'static Schema>,
-    outcome: Outcome<Cap>,
-    piped: &[Path],
-) -> Outcome<Cap> {
-    let Outcome::Value(mut answer) = outcome else { return outcome };
-    for path in piped {
-        let index = schema.and_then(|schema| schema.project_cap(answer.body.as_slice(), path.steps()).ok());
-        if let Some(cap) = index.and_then(|index| answer.caps.get_mut(index as usize))
-            && matches!(cap, Cap::Hosted(_) | Cap::Pending(..))
-        {
-            // What it held is dropped with the event queue, not here.
-            let held = std::mem::replace(cap, Cap::Route(path.clone()));
-            answer.caps.push(held);
-        }
-    }
-    Outcome::Value(answer)
 }

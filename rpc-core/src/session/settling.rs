@@ -2,7 +2,7 @@
 
 use super::answers::{Dependent, Parked, State};
 use super::event::Retired;
-use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey};
+use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, What};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
@@ -20,9 +20,9 @@ impl<P: Parts> Session<P> {
             let on = entry.id;
             for dependent in dependents {
                 let live = match dependent {
-                    Dependent::Watcher(watcher, path) => {
+                    Dependent::Watcher(watcher, path, ordered) => {
                         self.pins = self.pins.saturating_sub(1);
-                        self.events.push(Event::Watched(watcher, outcome.target_at(&path)));
+                        self.tell(watcher, outcome.target_at(&path), ordered);
                         true
                     }
                     Dependent::Target(child, path) => {
@@ -84,13 +84,16 @@ impl<P: Parts> Session<P> {
         let waits = parked.waits.len();
         if let Some(error) = error {
             let others = std::mem::take(&mut parked.waits);
-            let send = entry.send;
+            let (send, what) = (entry.send, parked.what);
             self.unpark(key);
             for other in others {
                 self.unhold(other);
             }
             if send {
                 self.write_reject(child, &error);
+            }
+            if what == What::Echo {
+                self.write_echo_back(child);
             }
             work.push((key, Outcome::Failed(error)));
         } else if waits == 0 {
@@ -105,12 +108,13 @@ impl<P: Parts> Session<P> {
         let flags = if entry.send { flag::SEND } else { 0 } | if entry.forget { flag::FORGET } else { 0 };
         let id = entry.id;
         let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
-        let Parked { target, method, caps, mut filled, body, cost, .. } = *parked;
+        let Parked { target, method, caps, mut filled, body, cost, what, .. } = *parked;
         let Some(target) = target else { return };
         filled.sort_by_key(|arg| arg.param);
         self.parked_bytes = self.parked_bytes.saturating_sub(cost);
         let body = IncomingBody::Kept(body);
-        self.ready.push_back(Incoming { id, flags, target, method, caps, filled, body, cost });
+        let incoming = Incoming { id, flags, target, method, caps, filled, body, cost, what };
+        self.ready.push_back(incoming);
     }
 
     /// A parked call will not run: gives up its arguments, and its holds on what it waited for.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{CallFailure, IntoValue, Never, Plain, RpcReturn, RpcValue};
+use super::{CallFailure, IntoValue, Never, Plain, Returned, RpcReturn, RpcValue};
 use crate::codec::{CapTable, Encoded, SPLICE_FROM, ValueDecoder, ValueEncoder};
 use crate::error::{CallError, Error, ErrorKind};
 use crate::fault::Fault;
@@ -105,6 +105,14 @@ fn large_payloads_are_moved_and_not_copied() {
 }
 
 #[test]
+fn what_is_passed_on_is_shared_and_not_copied() {
+    let whole = Bytes::from(vec![7; SPLICE_FROM]);
+    let mut encoded = Encoded::default();
+    encoded.splices.push((0, whole.clone()));
+    assert_eq!(encoded.to_bytes().as_ptr(), whole.as_ptr());
+}
+
+#[test]
 fn tags_of_options_are_one_byte() {
     for wrong in [&[2u8][..], &[0x80, 0], &[]] {
         let error = decode::<Option<()>>(&Bytes::copy_from_slice(wrong)).unwrap_err();
@@ -158,7 +166,10 @@ fn t2_results_are_told_by_trait() {
     type Alias<T> = Result<T, Fault>;
 
     fn value<R: RpcReturn<Value = V>, V>(returned: R) -> Result<V, R::User> {
-        returned.into_result()
+        match returned.into_returned() {
+            Returned::Result(result) => result,
+            Returned::Promise(_) => panic!("it is no promise"),
+        }
     }
 
     assert_eq!(value(5u8), Ok(5));

@@ -51,6 +51,16 @@ pub(crate) enum Message<'a> {
         kind: ErrorKind,
         message: &'a str,
     },
+    /// It counts as a call: the next of the sender's ids is its own.
+    Echo {
+        target: i64,
+        path: Path,
+        /// The path is longer than is allowed, so that no call can have gone this way.
+        over: bool,
+    },
+    EchoBack {
+        id: i64,
+    },
 }
 
 #[derive(Debug)]
@@ -162,6 +172,14 @@ pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>
         kind::CREDIT => Message::Credit { bytes: input.varint()? },
         kind::GOAWAY => Message::Goaway { last: input.id()? },
         kind::ABORT => Message::Abort { kind: input.error_kind()?, message: input.text()? },
+        kind::ECHO => {
+            let (target, path) = (input.id()?, input.path(limits)?);
+            if target <= 0 {
+                return Err(WireError::BadId(target));
+            }
+            Message::Echo { target, path, over: input.1.is_some() }
+        }
+        kind::ECHO_BACK => Message::EchoBack { id: input.id()? },
         kind::HELLO => {
             if input.slice(4)? != MAGIC {
                 return Err(WireError::BadMagic);

@@ -308,6 +308,21 @@ impl Out {
         self.end(frame);
     }
 
+    /// Appends an echo, which takes the next id of a call.
+    pub(crate) fn echo(&mut self, target: i64, path: &Path) -> usize {
+        let frame = self.begin(kind::ECHO);
+        put_signed(&mut self.bytes, target);
+        put_path(&mut self.bytes, path);
+        self.end(frame)
+    }
+
+    pub(crate) fn echo_back(&mut self, id: i64) {
+        let frame = self.begin(kind::ECHO_BACK);
+        put_signed(&mut self.bytes, id);
+        // Whoever does not read shall not be able to pile it up either.
+        self.answer_bytes += self.end(frame);
+    }
+
     fn text(&mut self, text: &str) {
         put_varint(&mut self.bytes, text.len() as u64);
         self.bytes.extend_from_slice(text.as_bytes());

@@ -40,6 +40,8 @@ pub(crate) mod kind {
     pub(crate) const CREDIT: u8 = 7;
     pub(crate) const GOAWAY: u8 = 8;
     pub(crate) const ABORT: u8 = 9;
+    pub(crate) const ECHO: u8 = 10;
+    pub(crate) const ECHO_BACK: u8 = 11;
 }
 
 /// The bits of a call's flags byte.

@@ -62,9 +62,27 @@ pub fn release(export: i64, count: u64) -> Vec<u8> {
     frame(4, &[&id(export), &number(count)])
 }
 
+pub fn echo(call: i64, steps: &[u16]) -> Vec<u8> {
+    frame(10, &[&id(call), &path(steps)])
+}
+
+pub fn echo_back(call: i64) -> Vec<u8> {
+    frame(11, &[&id(call)])
+}
+
 /// A capability in a message.
 pub fn own(id_of_sender: i64) -> Vec<u8> {
     [vec![0], id(id_of_sender)].concat()
+}
+
+/// The receiver's export, which comes home.
+pub fn home(id_of_receiver: i64) -> Vec<u8> {
+    [vec![1], id(id_of_receiver)].concat()
+}
+
+/// An answer that is one capability.
+pub fn answer(call: i64, cap: &[u8]) -> Vec<u8> {
+    frame(2, &[&id(call), &[2, 1], cap, &[0]])
 }
 
 pub fn promised(call: i64, steps: &[u16]) -> Vec<u8> {
@@ -153,6 +171,8 @@ pub enum Got {
     Credit { bytes: u64 },
     Goaway { last: i64 },
     Abort { kind: u8, text: String },
+    Echo { target: i64, path: Vec<u64> },
+    EchoBack { id: i64 },
 }
 
 struct Fields<'a>(&'a [u8]);
@@ -220,6 +240,12 @@ impl<'a> Fields<'a> {
             7 => Got::Credit { bytes: self.number() },
             8 => Got::Goaway { last: self.id() },
             9 => Got::Abort { kind: self.byte(), text: self.text() },
+            10 => {
+                let target = self.id();
+                let steps = self.number();
+                Got::Echo { target, path: (0..steps).map(|_| self.number()).collect() }
+            }
+            11 => Got::EchoBack { id: self.id() },
             other => panic!("the library sent the kind {other}"),
         }
     }
