@@ -95,6 +95,38 @@ impl Encoded {
         self.filled.clear();
     }
 
+    /// Length of the whole encoding with the arguments that stand beside it, in bytes.
+    #[inline]
+    pub(crate) fn len_with_filled(&self) -> usize {
+        self.len() + self.filled.iter().map(|arg| arg.body.len()).sum::<usize>()
+    }
+
+    /// The encoding in parts, the arguments that stand beside it first. Large ones are shared and not copied, so
+    /// that afterwards they are no more where they were, but spliced in.
+    pub(crate) fn to_parts(&mut self) -> Vec<Bytes> {
+        let own = if self.bytes.len() >= SPLICE_FROM {
+            std::mem::take(&mut self.bytes).into()
+        } else {
+            Bytes::copy_from_slice(&self.bytes)
+        };
+        let mut parts: Vec<Bytes> = Vec::with_capacity(2 * self.splices.len() + 1);
+        let mut done = 0;
+        for (at, payload) in &self.splices {
+            parts.push(own.slice(done..*at));
+            parts.push(payload.clone());
+            done = *at;
+        }
+        parts.push(own.slice(done..));
+        parts.retain(|part| !part.is_empty());
+        if self.bytes.is_empty() {
+            self.splices = parts.iter().map(|part| (0, part.clone())).collect();
+        }
+        let mut all: Vec<Bytes> = self.filled.iter().map(|arg| arg.body.clone()).collect();
+        all.retain(|part| !part.is_empty());
+        all.append(&mut parts);
+        all
+    }
+
     /// The encoding as one run of bytes.
     pub(crate) fn to_bytes(&self) -> Bytes {
         match &self.splices[..] {

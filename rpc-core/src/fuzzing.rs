@@ -28,7 +28,9 @@ pub fn frames(data: &[u8]) {
         Message::Echo { over, .. } => *over,
         _ => false,
     };
-    if exceeds {
+    // A session takes no body that is longer than a frame may be.
+    let long = matches!(&message, Message::Call(call) if call.in_pieces > Some(limits.frame_bytes));
+    if exceeds || long {
         return;
     }
     let written = encode(&message);
@@ -43,9 +45,12 @@ fn check_plain(data: &[u8], decoded: &Result<Message<'_>, wire::WireError>) {
         let Ok(Message::Call(call)) = decoded else { panic!("{decoded:?}") };
         assert_eq!((call.flags, call.target, call.method, call.body), (flags, target, method, &data[body..]));
         assert!(call.path.is_empty() && call.caps.is_empty() && call.args.is_empty() && call.over.is_none());
+        assert_eq!(call.in_pieces, None);
         out.plain_call(flags, target, method, call.body);
     } else if let Some((id, body)) = wire::plain_answer(data) {
-        let Ok(Message::Answer { id: other, user: false, caps, over: None, body: same }) = decoded else {
+        let Ok(Message::Answer { id: other, user: false, caps, over: None, in_pieces: None, body: same }) =
+            decoded
+        else {
             panic!("{decoded:?}");
         };
         assert_eq!((id, body, caps.len()), (*other, *same, 0));
@@ -69,7 +74,10 @@ pub(crate) fn encode(message: &Message<'_>) -> Vec<u8> {
             out.hello(*window as usize, *frame_bytes as usize, name);
         }
         Message::Call(call) => encode_call(call, &mut out),
-        Message::Answer { id, user, caps, over: _, body } => out.answer(*id, *user, caps, &encoded(body)),
+        Message::Answer { id, user, caps, over: _, in_pieces, body } => match in_pieces {
+            Some(length) => out.answer_head(*id, *user, caps, *length),
+            None => out.answer(*id, *user, caps, &encoded(body)),
+        },
         Message::Reject { id, kind, origin, may_have_run, message, user } => {
             let user = user.map(bytes::Bytes::copy_from_slice);
             let error = Error::from_wire(*kind, *origin, (*message).to_owned(), *may_have_run, user);
@@ -85,6 +93,8 @@ pub(crate) fn encode(message: &Message<'_>) -> Vec<u8> {
         }
         Message::EchoBack { id } => out.echo_back(*id),
         Message::Abort { kind, message } => out.abort(&Error::new(*kind, (*message).to_owned())),
+        Message::Piece { body, bytes } => out.piece(*body, bytes),
+        Message::Discard { body } => out.discard(*body),
     }
     let mut frame = flatten(&mut out);
     let length = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
@@ -103,11 +113,17 @@ fn encode_call(call: &wire::CallMessage<'_>, out: &mut Out) {
                 body: bytes::Bytes::copy_from_slice(body),
                 caps: (0..*caps).map(|_| local()).collect(),
             }),
+            WireArg::Later { param, caps, length } => filled.push(FilledArg {
+                param: *param,
+                body: vec![0; *length].into(),
+                caps: (0..*caps).map(|_| local()).collect(),
+            }),
         }
     }
     out.call(&CallFrame {
         // Metadata is skipped by those who do not know it.
         flags: call.flags & !flag::META,
+        in_pieces: call.in_pieces,
         target: call.target,
         path: &call.path,
         method: call.method,
@@ -155,11 +171,18 @@ fn small() -> Limits {
     }
 }
 
+/// Most bodies go in pieces of a few bytes, or of one, or go whole.
+fn cut(side: &mut Side, choices: &mut Choices<'_>) {
+    let (whole_up_to, piece) = [(2, 2), (2, 9), (10, 1), (1000, 1)][choices.below(4)];
+    side.session.out.cut_small(whole_up_to, piece);
+}
+
 /// A session, and a peer that sends whatever the bytes say.
 pub fn session(data: &[u8]) {
     let mut choices = Choices(data);
     while !choices.0.is_empty() {
         let mut side = Side::new(&small());
+        cut(&mut side, &mut choices);
         let main = side.main();
         let greeting = side.flush();
         assert!(side.handle(&greeting[LENGTH_BYTES..]).is_ok(), "a greeting is fine");
@@ -198,10 +221,10 @@ fn hostile(choices: &mut Choices<'_>) -> Vec<u8> {
         wire::put_signed(&mut bytes, i64::from(choices.next() % 12) - 3);
         bytes
     };
-    let mut frame = vec![choices.next() % 12];
+    let mut frame = vec![choices.next() % 16];
     match frame[0] {
         wire::kind::CALL => {
-            frame.push(choices.next() & 31);
+            frame.push(choices.next() & (31 | flag::PIECES));
             frame.extend(id(choices));
             if frame[1] & flag::PATH != 0 {
                 path(&mut frame, choices);
@@ -219,18 +242,27 @@ fn hostile(choices: &mut Choices<'_>) -> Vec<u8> {
                         frame.extend(id(choices));
                         path(&mut frame, choices);
                     } else {
-                        frame.extend([choices.next() % 2, 1, 0]);
+                        frame.extend([choices.next() % 2, 1]);
+                        frame.extend((frame[1] & flag::PIECES == 0).then_some(0));
                     }
                 }
+            }
+            if frame[1] & flag::PIECES != 0 {
+                frame.push(choices.next() % 8);
             }
         }
         wire::kind::ANSWER => {
             frame.extend(id(choices));
-            frame.push(choices.next() & 3);
-            if frame.last().is_some_and(|flags| flags & 2 != 0) {
+            let flags = choices.next() & 7;
+            frame.push(flags);
+            if flags & 2 != 0 {
                 caps(&mut frame, choices, id);
             }
-            frame.extend([7, 0, 1, 1]);
+            if flags & 4 == 0 {
+                frame.extend([7, 0, 1, 1]);
+            } else {
+                frame.push(choices.next() % 8);
+            }
         }
         wire::kind::REJECT => {
             frame.extend(id(choices));
@@ -246,6 +278,11 @@ fn hostile(choices: &mut Choices<'_>) -> Vec<u8> {
         }
         wire::kind::PULL | wire::kind::GOAWAY | wire::kind::ECHO_BACK => frame.extend(id(choices)),
         wire::kind::CREDIT => frame.push(choices.next() & 127),
+        wire::kind::PIECE => {
+            frame.push(choices.next() % 6);
+            frame.extend([7, 0, 1].iter().take(choices.below(4)));
+        }
+        wire::kind::DISCARD => frame.push(choices.next() % 6),
         _ => frame.extend((0..choices.below(24)).map(|_| choices.next())),
     }
     frame
@@ -349,6 +386,7 @@ pub fn pair(data: &[u8]) {
     let mut choices = Choices(data);
     let mut sides = [Side::new(&small()), Side::new(&small())];
     for side in &mut sides {
+        cut(side, &mut choices);
         side.main();
         // Both ways of small calls do the same: either side may take either.
         side.short = choices.below(2) == 1;

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::interface::MethodInfo;
 use crate::limits::{MAX_HOPS, PROMISED_PATH_STEPS};
 use crate::local::{Entry, Gather, LocalHandle, LocalRef, Parked, push};
-use crate::session::Place;
+use crate::session::{Place, TargetKey};
 use crate::sink::{Running, Sink};
 use crate::wire::Path;
 
@@ -102,6 +102,21 @@ impl Handle {
             Repr::Local(local) => Place::Elsewhere(Some(Arc::as_ptr(local.target()).cast::<()>() as usize)),
             Repr::LocalCall(local) if local.path.is_empty() => Place::Elsewhere(Some(local.identity())),
             Repr::LocalCall(_) => Place::Elsewhere(None),
+        }
+    }
+
+    /// What calls to the same target have in common, seen from the tables of a session: those through one stub do,
+    /// before and after its promise has settled.
+    pub(crate) fn target_key(&self) -> TargetKey {
+        let slot = |slot: &SlotRef| TargetKey::Slot(slot.connection().id(), slot.key(), slot.path.clone());
+        match &self.0 {
+            Repr::Slot(at) => slot(at),
+            Repr::Shared(at) => slot(at),
+            Repr::Local(local) => {
+                TargetKey::Local(Arc::as_ptr(local.target()).cast::<()>() as usize, Path::EMPTY)
+            }
+            Repr::LocalCall(local) => TargetKey::Local(local.identity(), local.path.clone()),
+            Repr::Broken(_) => TargetKey::Broken,
         }
     }
 

@@ -7,10 +7,12 @@
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Longest frame, in bytes. Default 32 MiB (row 240). Told to the peer.
+    /// Longest frame, in bytes, and longest message with a body that comes in pieces. Default 32 MiB (row 240). So much
+    /// memory is taken at most ahead of the bytes that come. Told to the peer.
     pub frame_bytes: usize,
     /// Bytes of calls that the peer may have sent and we have not started; every call costs its length and 64.
-    /// Default 64 MiB: an honest burst waits at the caller, a hostile one ends the session. Told to the peer.
+    /// Default 64 MiB: an honest burst waits at the caller, a hostile one ends the session. As many bytes of answers may
+    /// have begun to come in pieces. Told to the peer.
     pub window_bytes: usize,
     /// Longest path of a pipelined call, in steps. Default 64 (row 241).
     pub path_steps: usize,
@@ -34,7 +36,8 @@ pub struct Limits {
     /// How long output may wait without the transport taking any of it before the session ends: the peer does not
     /// read. Default 30 seconds. Checked by the driver.
     pub write_stall: std::time::Duration,
-    /// Bytes of calls in the waiting line of a caller that outruns its peer. Default 64 MiB.
+    /// Bytes of calls in the waiting line of a caller that outruns its peer. Default 64 MiB. As many bytes of calls may
+    /// be on their way in pieces.
     pub line_bytes: usize,
     /// Calls that wait in line or for their answer. Default 65,536.
     pub calls_in_flight: usize,
@@ -96,3 +99,10 @@ pub(crate) const TURN_OUTPUT: usize = 64 * 1024;
 pub(crate) const BATCH_CALLS: usize = 32;
 /// Bytes of answers that are committed at once, at the latest.
 pub(crate) const BATCH_ANSWERS: usize = 16 * 1024;
+/// Bodies of up to this many bytes go whole, with their message; longer ones go in pieces. Below it the write of what
+/// stands before a small message is shorter than one piece anyway.
+pub(crate) const WHOLE_UP_TO: usize = 128 * 1024;
+/// The longest piece of a body, in bytes: what a small message may have to wait for. Every peer knows it.
+pub(crate) const PIECE_BYTES: usize = 256 * 1024;
+/// Bodies of which a peer may have sent some pieces and not all, at a time. Every peer knows it.
+pub(crate) const BODIES_BEGUN: usize = 64;

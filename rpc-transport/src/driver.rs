@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use farcall_core::Segment;
 use farcall_core::connection::{Connection, Input, Turned};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -84,14 +84,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(Ok(true))
     }
 
-    /// Writes all that can be written now. `Ready`: nothing is left.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes what can be written now, up to the end of one piece of a large body.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Wrote>> {
         if self.lingering {
             return Poll::Pending;
         }
         loop {
-            if self.writing.is_empty() && !self.writing.refill(&self.connection) {
-                return Pin::new(&mut self.stream).poll_flush(cx);
+            if self.writing.is_empty() {
+                if self.writing.segment.ends_with_piece() {
+                    self.writing.clear();
+                    return Poll::Ready(Ok(Wrote::Piece));
+                }
+                if !self.writing.refill(&self.connection) {
+                    return Pin::new(&mut self.stream).poll_flush(cx).map_ok(|()| Wrote::All);
+                }
             }
             ready!(self.writing.poll(Pin::new(&mut self.stream), cx))?;
             self.stall = None;
@@ -105,14 +111,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
+/// How far writing came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrote {
+    /// Nothing is left.
+    All,
+    /// A piece of a large body has left. There may be more, and what came up meanwhile goes before it.
+    Piece,
+}
+
+/// Pieces that are written in one go before others run.
+const PIECES: u32 = 4;
+
 /// `poll_read` into the spare room of a buffer, without filling the room first.
 fn read_into<S: AsyncRead>(
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
-    space: &mut bytes::BytesMut,
+    mut space: impl BufMut,
 ) -> Poll<io::Result<usize>> {
     use tokio::io::AsyncReadExt;
-    let mut read = std::pin::pin!(stream.read_buf(space));
+    let mut read = std::pin::pin!(stream.read_buf(&mut space));
     read.as_mut().poll(cx)
 }
 
@@ -121,6 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let mut pieces = 0;
         loop {
             let read =
                 if this.turned == Turned::NeedInput { this.poll_read(cx) } else { Poll::Ready(Ok(true)) };
@@ -140,16 +159,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 Poll::Pending => {}
             }
             let wrote = this.poll_write(cx);
-            if let Poll::Ready(Err(error)) = &wrote {
-                this.connection.transport_ended(Some(error));
-                return wrote;
+            if let Poll::Ready(Err(error)) = wrote {
+                this.connection.transport_ended(Some(&error));
+                return Poll::Ready(Err(error));
             }
+            let piece = matches!(wrote, Poll::Ready(Ok(Wrote::Piece)));
+            pieces += u32::from(piece);
             if this.turned == Turned::Ended || this.connection.ended().is_some() {
                 // The reason is on its way to the peer; whether it arrives is not worth waiting for long.
                 let _ = Pin::new(&mut this.stream).poll_shutdown(cx);
                 return Poll::Ready(Ok(()));
             }
-            if this.turned == Turned::Yield {
+            if this.turned == Turned::Yield || pieces == PIECES {
                 // Others run before the next turn.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -160,6 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
             }
             if read.is_pending() {
                 if wrote.is_ready()
+                    && !piece
                     && (this.closing || this.connection.may_close(this.side == Side::Connecting))
                 {
                     this.closing = true;
@@ -168,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                         return Poll::Ready(Err(error));
                     }
                 }
-                if !this.connection.sleep(cx.waker(), wrote.is_pending()) {
+                if !piece && !this.connection.sleep(cx.waker(), wrote.is_pending()) {
                     return Poll::Pending;
                 }
                 this.turn();
@@ -200,9 +222,13 @@ impl Writing {
     }
 
     fn refill(&mut self, connection: &Connection) -> bool {
+        self.clear();
+        connection.take_output(&mut self.segment)
+    }
+
+    fn clear(&mut self) {
         self.segment.clear();
         self.done = 0;
-        connection.take_output(&mut self.segment)
     }
 
     fn poll<S: AsyncWrite>(&mut self, stream: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

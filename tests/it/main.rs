@@ -25,6 +25,7 @@ mod lifetimes;
 mod limits;
 mod names;
 mod ordering;
+mod pieces;
 mod pipelining;
 mod properties;
 mod raw;

@@ -3,6 +3,7 @@
 use std::task::Waker;
 
 use super::input::{Found, Input};
+use super::piece::PieceHead;
 use super::{Connection, State};
 use crate::codec::{Capability, Encoded, FilledArg, SPLICE_FROM};
 use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
@@ -30,6 +31,8 @@ pub enum Turned {
 enum Next {
     Batch,
     Deliver(Incoming),
+    /// A piece of a large body has begun: what has come of it goes to its place.
+    Piece,
     Turned(Turned),
 }
 
@@ -42,11 +45,14 @@ impl Connection {
         let mut budget = TURN_FRAMES;
         let mut check = TURN_FRAMES - TURN_CHECK;
         let mut most_output = None;
+        if input.piece.is_some() {
+            self.read_piece(input);
+        }
         loop {
             let next = self.with(|state| {
                 // What the transport has not taken of earlier turns does not end this one: reading never waits for
                 // writing.
-                let most_output = *most_output.get_or_insert(state.session.out.len() + TURN_OUTPUT);
+                let most_output = *most_output.get_or_insert(state.session.out.total() + TURN_OUTPUT);
                 if let Some((id, flags)) = done.take() {
                     state.session.complete_inline(id, flags, &mut reply);
                 }
@@ -62,6 +68,7 @@ impl Connection {
                     return turned;
                 }
                 Next::Batch => self.run_batch(input, &mut reply),
+                Next::Piece => self.read_piece(input),
                 Next::Deliver(incoming) => done = self.deliver(incoming, input, &mut reply),
             }
             if budget <= check {
@@ -93,6 +100,8 @@ impl Connection {
                 kept = bytes;
                 (&kept[..], Some(&kept))
             }
+            // A call is not given out before its body is there.
+            IncomingBody::Arriving(_) => (&[][..], None),
         };
         let args = Args::Wire { body, owner, present: 0, caps, filled };
         self.run((id, flags), &target, MethodId(method), args, reply).then_some((id, flags))
@@ -263,7 +272,7 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
         if state.session.ended().is_some() {
             return Next::Turned(Turned::Ended);
         }
-        if *budget == 0 || state.session.out.len() >= most_output {
+        if *budget == 0 || state.session.out.total() >= most_output {
             return if input.batch.is_empty() { Next::Turned(Turned::Yield) } else { Next::Batch };
         }
         if let Some(incoming) = state.session.next_ready() {
@@ -274,11 +283,13 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
         match input.next_frame(state.session.limits.frame_bytes.max(INITIAL_WINDOW)) {
             Ok(Found::Frame) => {}
             Ok(Found::Later) => return Next::Batch,
-            Ok(Found::Nothing) => return Next::Turned(Turned::NeedInput),
-            Err(text) => {
-                state.session.violated(format!("the peer broke the protocol: {text}"));
-                return Next::Turned(Turned::Ended);
+            Ok(Found::Nothing) => {
+                return match input.piece_ahead() {
+                    Some(piece) => begin_piece(state, input, piece),
+                    None => Next::Turned(Turned::NeedInput),
+                };
             }
+            Err(text) => return violated(state, &text),
         }
         *budget -= 1;
         let (frame, owner) = input.frame();
@@ -302,10 +313,30 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
                 return Next::Batch;
             }
         }
+        if let Some(piece) = input.piece_here() {
+            return begin_piece(state, input, piece);
+        }
         match state.session.handle_frame(frame, owner) {
             Ok(Some(incoming)) => return Next::Deliver(incoming),
             Ok(None) => {}
             Err(_) => return Next::Turned(Turned::Ended),
         }
     }
+}
+
+#[cold]
+fn begin_piece(state: &mut State, input: &mut Input, piece: PieceHead) -> Next {
+    match state.session.begin_piece(piece.body, piece.bytes) {
+        Ok(space) => {
+            input.begin_piece(piece, space);
+            Next::Piece
+        }
+        Err(text) => violated(state, &text),
+    }
+}
+
+#[cold]
+fn violated(state: &mut State, text: &str) -> Next {
+    state.session.violated(format!("the peer broke the protocol: {text}"));
+    Next::Turned(Turned::Ended)
 }

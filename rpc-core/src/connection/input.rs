@@ -2,16 +2,22 @@
 
 use std::ops::Range;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::buf::Limit;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::batch::Batch;
+use super::piece::{Piece, PieceHead};
 use crate::codec::SPLICE_FROM;
-use crate::wire::LENGTH_BYTES;
+use crate::session::Space;
+use crate::wire::{LENGTH_BYTES, kind};
 
 /// Space kept for reading, in bytes.
 const READ_SPACE: usize = 4 * 1024;
 /// The most that is read ahead, in bytes.
 const READ_AHEAD: usize = 64 * 1024;
+
+/// The most bytes that a piece has before its first one.
+const PIECE_HEAD: usize = LENGTH_BYTES + 1 + 10;
 
 /// The bytes that have come in and were not handled.
 #[derive(Debug, Default)]
@@ -27,6 +33,10 @@ pub struct Input {
     missing: usize,
     busy: bool,
     pub(super) batch: Batch,
+    /// The piece of a large body that is being read, straight to where the body is put together.
+    pub(super) piece: Option<Box<Piece>>,
+    /// One was read just now. The next thing to read is probably the beginning of another, and not more.
+    after_piece: bool,
 }
 
 /// What [`Input::next_frame`] found.
@@ -41,9 +51,12 @@ pub(super) enum Found {
 }
 
 impl Input {
-    /// Where the transport puts what it reads. There is always room for some bytes; a long frame has all the room
-    /// it needs, so that it is read straight into its own allocation.
-    pub fn space(&mut self) -> &mut BytesMut {
+    /// Where the transport puts what it reads. There is always room for some bytes; a long frame, or a piece of a large
+    /// body, has all the room it needs, so that it is read straight into its own allocation.
+    pub fn space(&mut self) -> Limit<&mut BytesMut> {
+        if let Some(space) = self.piece.as_deref_mut().and_then(Piece::space) {
+            return space;
+        }
         self.buffer.advance(std::mem::take(&mut self.done));
         // A connection that has become quiet is small again.
         if !self.busy && self.buffer.is_empty() && self.buffer.capacity() > 2 * READ_SPACE {
@@ -59,12 +72,15 @@ impl Input {
         if self.buffer.capacity() - self.buffer.len() < wanted.min(READ_AHEAD).min(wanted / 2 + 1) {
             self.buffer.reserve(wanted);
         }
-        &mut self.buffer
+        let most = if std::mem::take(&mut self.after_piece) { READ_SPACE } else { usize::MAX };
+        (&mut self.buffer).limit(most)
     }
 
     /// Says how many bytes the last read brought: much means that there is more to come.
     pub fn read(&mut self, bytes: usize) {
-        self.busy = bytes >= READ_SPACE || self.buffer.len() == self.buffer.capacity();
+        if !self.piece.as_deref_mut().is_some_and(|piece| piece.count(bytes)) {
+            self.busy = bytes >= READ_SPACE || self.buffer.len() == self.buffer.capacity();
+        }
     }
 
     /// Goes on to the next whole frame.
@@ -97,10 +113,11 @@ impl Input {
         }
         let whole = LENGTH_BYTES + length;
         if self.buffer.len() < whole {
-            self.missing = whole - self.buffer.len();
+            // What it is decides where the rest goes.
+            self.missing = if self.buffer.len() < PIECE_HEAD { 0 } else { whole - self.buffer.len() };
             return Ok(Found::Nothing);
         }
-        if whole < SPLICE_FROM {
+        if whole < SPLICE_FROM || self.is_piece() {
             self.current = whole;
             return Ok(Found::Frame);
         }
@@ -138,5 +155,42 @@ impl Input {
     #[inline]
     pub(super) fn part(&self, span: Range<usize>) -> &[u8] {
         self.buffer.get(span).unwrap_or_default()
+    }
+
+    /// Whether the frame behind those that were handled is a piece.
+    fn is_piece(&self) -> bool {
+        self.buffer.get(self.done + LENGTH_BYTES) == Some(&kind::PIECE)
+    }
+
+    /// The piece that the frame which is being handled is, if it is one.
+    #[inline]
+    pub(super) fn piece_here(&self) -> Option<PieceHead> {
+        if self.long.is_none() && self.is_piece() {
+            PieceHead::read(self.buffer.get(self.done..)?)
+        } else {
+            None
+        }
+    }
+
+    /// The piece that comes next, if its beginning is there and its end is not.
+    #[cold]
+    pub(super) fn piece_ahead(&self) -> Option<PieceHead> {
+        if self.piece.is_none() && self.is_piece() { PieceHead::read(&self.buffer) } else { None }
+    }
+
+    /// A piece begins, for which the session has given this space.
+    pub(super) fn begin_piece(&mut self, head: PieceHead, space: Option<Space>) {
+        self.buffer.advance(std::mem::take(&mut self.done) + head.length());
+        (self.current, self.missing) = (0, 0);
+        self.piece = Some(Box::new(Piece::new(head, space)));
+    }
+
+    /// Moves what has come of a piece to its place. Gives the piece once it is whole.
+    pub(super) fn fill_piece(&mut self) -> Option<Box<Piece>> {
+        if !self.piece.as_mut()?.fill(&mut self.buffer) {
+            return None;
+        }
+        (self.after_piece, self.busy) = (true, false);
+        self.piece.take()
     }
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod driving;
 mod input;
+mod piece;
 mod slot;
 
 use std::cell::Cell;

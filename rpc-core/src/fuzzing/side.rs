@@ -75,6 +75,8 @@ pub(crate) struct Side {
     pub(crate) running: Vec<(i64, u64, Option<Capability>)>,
     /// Methods in the order in which they were started.
     pub(crate) started: Vec<u64>,
+    /// Their arguments, with those that stood beside the others in front.
+    pub(crate) received: Vec<Vec<u8>>,
     pub(crate) cancelled: Vec<i64>,
     /// Calls and watched answers that settled.
     pub(crate) settled: Vec<SlotKey>,
@@ -92,12 +94,14 @@ pub(crate) struct Side {
 impl Side {
     pub(crate) fn new(limits: &Limits) -> Self {
         let link = Connection::new(limits.clone(), None);
+        let session = Session::new(link.id(), limits.clone(), Some(local()), "");
         Self {
-            session: Session::new(link.id(), limits.clone(), Some(local()), ""),
+            session,
             handles: Vec::new(),
             awaited: Vec::new(),
             running: Vec::new(),
             started: Vec::new(),
+            received: Vec::new(),
             cancelled: Vec::new(),
             settled: Vec::new(),
             watched: Vec::new(),
@@ -280,12 +284,19 @@ impl Side {
     }
 
     /// Runs a call that came in.
-    pub(crate) fn deliver(&mut self, incoming: Incoming) {
-        let Incoming { id, flags, method, caps, filled, what, .. } = incoming;
+    pub(crate) fn deliver(&mut self, incoming: Incoming, frame: &[u8]) {
+        let Incoming { id, flags, method, caps, filled, body, what, .. } = incoming;
         if what != What::Call {
             return self.echo(id);
         }
         self.started.push(method);
+        let mut bytes: Vec<u8> = filled.iter().flat_map(|arg| arg.body.to_vec()).collect();
+        match &body {
+            IncomingBody::Frame(span) => bytes.extend_from_slice(&frame[span.clone()]),
+            IncomingBody::Kept(body) => bytes.extend_from_slice(body),
+            IncomingBody::Arriving(body) => panic!("a call runs without its body {body}"),
+        }
+        self.received.push(bytes);
         let mut received = None;
         for cap in caps.into_iter().chain(filled.into_iter().flat_map(|arg| arg.caps)) {
             let taken = self.take(cap);
@@ -319,7 +330,7 @@ impl Side {
         let handled = self.session.handle_frame(frame, None);
         self.after();
         if let Some(incoming) = handled? {
-            self.deliver(incoming);
+            self.deliver(incoming, frame);
         }
         self.run_ready();
         Ok(())
@@ -336,7 +347,7 @@ impl Side {
         }
         let Some(call) = self.session.accept_plain(frame, 0, None) else { return false };
         self.after();
-        self.deliver(Incoming {
+        let incoming = Incoming {
             id: call.id,
             flags: call.flags,
             target: call.target.expect("no target was said to be known"),
@@ -346,14 +357,15 @@ impl Side {
             body: IncomingBody::Frame(frame.len() - call.body..frame.len()),
             cost: 0,
             what: What::Call,
-        });
+        };
+        self.deliver(incoming, frame);
         self.run_ready();
         true
     }
 
     pub(crate) fn run_ready(&mut self) {
         while let Some(incoming) = self.session.next_ready() {
-            self.deliver(incoming);
+            self.deliver(incoming, &[]);
         }
         self.after();
     }

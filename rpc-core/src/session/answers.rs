@@ -10,8 +10,6 @@
 //! An answer is held by the peer's promise, by each live call that builds on it, and by each stub made of it
 //! (R12). When the last hold goes before the method has ended, the method is cancelled.
 
-use bytes::Bytes;
-
 use super::event::Retired;
 use super::holds::gone;
 use super::settling::arg_in;
@@ -19,8 +17,8 @@ use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey,
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
 use crate::limits::CAP_BOUND;
-use crate::outcome::{Outcome, Reply, Status};
-use crate::wire::{Path, WireCap, flag};
+use crate::outcome::{Body, Outcome, Reply, Status};
+use crate::wire::{BodyOf, Path, WireCap, flag};
 
 /// The most that an answer takes beside its body and its capabilities, in bytes.
 const ANSWER_HEAD: usize = 64;
@@ -44,9 +42,21 @@ pub(crate) struct AnswerEntry<P: Parts> {
 
 pub(super) enum State<P: Parts> {
     Parked(Box<Parked>),
+    /// It waits for this body.
+    Arriving(u64),
     Ready,
     Running(Option<P::Running>),
     Settled(Outcome<Capability>),
+}
+
+impl<P: Parts> State<P> {
+    /// Of a call that can run and has to wait its turn, or for its body.
+    pub(super) fn before(body: &IncomingBody) -> Self {
+        match body {
+            IncomingBody::Arriving(number) => Self::Arriving(*number),
+            IncomingBody::Frame(_) | IncomingBody::Kept(_) => Self::Ready,
+        }
+    }
 }
 
 /// A call whose target or arguments have not settled.
@@ -55,7 +65,7 @@ pub(crate) struct Parked {
     pub(crate) method: u64,
     pub(crate) caps: Vec<Cap>,
     pub(crate) filled: Vec<Filled>,
-    pub(crate) body: Bytes,
+    pub(crate) body: IncomingBody,
     pub(crate) cost: usize,
     /// The calls that it waits for.
     pub(crate) waits: Vec<i64>,
@@ -153,8 +163,8 @@ impl<P: Parts> Session<P> {
 
     /// Enters a call that could run and has to wait its turn.
     pub(crate) fn enqueue(&mut self, incoming: Incoming) {
-        self.new_answer(incoming.id, incoming.flags, State::Ready);
-        self.ready.push_back(incoming);
+        self.new_answer(incoming.id, incoming.flags, State::before(&incoming.body));
+        self.line_up(incoming);
     }
 
     #[inline]
@@ -183,6 +193,7 @@ impl<P: Parts> Session<P> {
             }
             // It was cancelled while it waited.
             self.retire_call(incoming.target, incoming.caps, incoming.filled, incoming.body);
+            self.end_after_last();
         }
         None
     }
@@ -195,11 +206,17 @@ impl<P: Parts> Session<P> {
         body: IncomingBody,
     ) {
         self.events.push(Event::Retired(Retired::Target(target)));
-        if let IncomingBody::Kept(bytes) = body {
-            self.events.push(Event::Retired(Retired::Bytes(bytes)));
-        }
+        self.retire_body(body);
         self.drop_caps(caps);
         self.retire_args(filled);
+    }
+
+    pub(super) fn retire_body(&mut self, body: IncomingBody) {
+        match body {
+            IncomingBody::Frame(_) => {}
+            IncomingBody::Kept(bytes) => self.events.push(Event::Retired(Retired::Bytes(bytes))),
+            IncomingBody::Arriving(number) => self.give_up_call_body(number),
+        }
     }
 
     /// A call was started and has not ended: it counts as running until [`complete`](Self::complete).
@@ -296,7 +313,11 @@ impl<P: Parts> Session<P> {
             Status::Value | Status::User(_) => {
                 let user = matches!(reply.status, Status::User(_));
                 let caps = self.describe_all(&reply.encoded);
-                self.out.answer(id, user, &caps, &reply.encoded);
+                if self.out.cuts(reply.encoded.len()) {
+                    self.out.answer_in_pieces(id, user, &caps, reply.encoded.to_parts());
+                } else {
+                    self.out.answer(id, user, &caps, &reply.encoded);
+                }
             }
         }
     }
@@ -336,10 +357,16 @@ impl<P: Parts> Session<P> {
             return self.write_reject(id, &error);
         }
         let caps: Vec<WireCap> = outcome.caps().iter().map(|capability| self.describe(capability)).collect();
-        match outcome {
-            Outcome::Value(answer) => self.out.kept_answer(id, false, &caps, answer.body.as_slice()),
-            Outcome::User(answer, _) => self.out.kept_answer(id, true, &caps, answer.body.as_slice()),
-            Outcome::Failed(error) => self.write_reject(id, error),
+        let (user, answer) = match outcome {
+            Outcome::Value(answer) => (false, answer),
+            Outcome::User(answer, _) => (true, answer),
+            Outcome::Failed(error) => return self.write_reject(id, error),
+        };
+        match &answer.body {
+            Body::Shared(bytes) if self.out.cuts(bytes.len()) => {
+                self.out.answer_in_pieces(id, user, &caps, vec![bytes.clone()]);
+            }
+            body => self.out.kept_answer(id, user, &caps, body.as_slice()),
         }
     }
 
@@ -379,6 +406,7 @@ impl<P: Parts> Session<P> {
         if id <= 0 || id > self.received_calls {
             return Err(format!("it gave up its call {id}, which it never made"));
         }
+        self.stop_sending(BodyOf::Answer(id));
         let Some(key) = self.answer_ids.get(id) else { return Ok(()) };
         if let Some(entry) = self.answers.get_mut(key) {
             self.kept_calls -= usize::from(std::mem::take(&mut entry.importer));
@@ -411,7 +439,7 @@ impl<P: Parts> Session<P> {
         assert_eq!(self.parked_bytes, costs, "bytes of parked calls");
         let ready = self.ready.iter().map(|incoming| incoming.cost).sum::<usize>();
         if self.ended().is_none() {
-            assert_eq!(self.window_used, costs + ready, "bytes in the window");
+            assert_eq!(self.window_used, costs + ready + self.queued_cost(), "bytes in the window");
         }
         let holds = entries().map(|entry| entry.holds as usize).sum::<usize>();
         let waits = parked().map(|parked| parked.waits.len()).sum::<usize>();

@@ -11,7 +11,7 @@ use super::answers::{Dependent, Parked};
 use super::event::Retired;
 use super::incoming::Target;
 use super::line::echo_bound;
-use super::{Cap, Event, InLine, Incoming, Parts, Session, SlotKey, What};
+use super::{Cap, Event, InLine, Incoming, IncomingBody, Parts, Session, SlotKey, What};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::limits::CALL_COST;
@@ -91,10 +91,10 @@ impl<P: Parts> Session<P> {
     /// answer of this side, it comes behind them there.
     pub(super) fn lift(&mut self, watcher: P::Watcher, held: Cap) {
         match held {
-            Cap::Hosted(target) if !self.ready.is_empty() => {
+            Cap::Hosted(target) if !self.ready.is_empty() || self.bodies.holds_up(&target) => {
                 self.last_lift += 1;
                 self.lifts.insert(self.last_lift, watcher);
-                self.ready.push_back(Incoming::no_call(0, target, 0, What::Lift(self.last_lift)));
+                self.line_up(Incoming::no_call(0, target, 0, What::Lift(self.last_lift)));
             }
             held => self.events.push(Event::Lifted(watcher, held)),
         }
@@ -153,7 +153,8 @@ impl<P: Parts> Session<P> {
         match route {
             Target::Here(target) if !over => {
                 let incoming = Incoming::no_call(id, target, cost, What::Echo);
-                if self.ready_is_empty() && self.may_deliver() {
+                let waits = self.bodies.holds_up(&incoming.target);
+                if !waits && self.ready_is_empty() && self.may_deliver() {
                     self.give_credit(cost);
                     return Ok(Some(incoming));
                 }
@@ -175,7 +176,7 @@ impl<P: Parts> Session<P> {
             method: 0,
             caps: Vec::new(),
             filled: Vec::new(),
-            body: Bytes::new(),
+            body: IncomingBody::Kept(Bytes::new()),
             cost,
             waits: vec![on],
             what: What::Echo,

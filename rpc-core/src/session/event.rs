@@ -27,6 +27,17 @@ pub(crate) trait Parts: Sized + 'static {
     fn stand_in(interface: Option<&'static Interface>, room: &Arc<Room>) -> (Self::Watcher, Capability);
 }
 
+/// What calls to the same target have in common, see [`Handle::target_key`](crate::handle::Handle::target_key).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TargetKey {
+    /// A slot of the connection of this number, or a part of what is there.
+    Slot(u64, SlotKey, Path),
+    /// Something of this process at this address, or a part of it.
+    Local(usize, Path),
+    /// Nothing.
+    Broken,
+}
+
 /// Where a capability lives, seen from a session: see [`Handle::place`](crate::handle::Handle::place).
 pub(crate) enum Place {
     /// It is an import of this session, or a part of a result that this session waits for.
@@ -107,6 +118,8 @@ pub(crate) enum IncomingBody {
     Frame(Span),
     /// Kept.
     Kept(Bytes),
+    /// In the body of this number, of which pieces are still to come.
+    Arriving(u64),
 }
 
 /// What must happen outside the lock.

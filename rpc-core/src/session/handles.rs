@@ -4,7 +4,7 @@ use super::event::Retired;
 use super::imports::{Import, State};
 use super::{Cap, Event, Parts, Session, SlotKey};
 use crate::outcome::{Body, Outcome};
-use crate::wire::flag;
+use crate::wire::{BodyOf, flag};
 
 impl<P: Parts> Session<P> {
     /// The slot of the peer's main object, with one handle.
@@ -102,6 +102,11 @@ impl<P: Parts> Session<P> {
                 if open {
                     self.out.finish(waiting.id, !waiting.detached);
                 }
+                // What builds on it, or was told to run, still needs its arguments.
+                if open && !waiting.detached && !waiting.referenced {
+                    self.stop_sending(BodyOf::Call(waiting.id));
+                }
+                self.give_up_answer_body(waiting.id);
             }
             State::Capability { id, introduced } => {
                 self.import_caps.remove(&id);

@@ -124,6 +124,11 @@ impl<P: Parts> Session<P> {
                 self.remove_answer(key);
             }
             State::Ready => self.remove_answer(key),
+            State::Arriving(body) => {
+                let body = *body;
+                self.remove_answer(key);
+                self.give_up_call_body(body);
+            }
             State::Parked(parked) => {
                 let waits = std::mem::take(&mut parked.waits);
                 self.unpark(key);
@@ -181,13 +186,13 @@ impl<P: Parts> Session<P> {
             }
             match entry.state {
                 State::Running(Some(running)) => self.events.push(Event::Cancelled(running)),
-                State::Running(None) | State::Ready => {}
+                State::Running(None) | State::Ready | State::Arriving(_) => {}
                 State::Settled(outcome) => self.retire_outcome(outcome),
                 State::Parked(parked) => {
                     let target =
                         parked.target.into_iter().map(|target| Event::Retired(Retired::Target(target)));
                     self.events.extend(target);
-                    self.events.push(Event::Retired(Retired::Bytes(parked.body)));
+                    self.retire_body(parked.body);
                     self.drop_caps(parked.caps);
                     self.retire_args(parked.filled);
                 }

@@ -8,6 +8,8 @@
 //!     └─── a capability in a message ──► Capability ──last handle: release──► (gone)
 //! ```
 
+use std::collections::HashSet;
+
 use super::line::frame_bound;
 use super::routes::Route;
 use super::{Cap, Event, Lined, Parts, Session, SlotKey};
@@ -16,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::CALL_COST;
 use crate::outcome::{Answer, Body, Outcome};
 use crate::schema::Schema;
-use crate::wire::{CallFrame, Mark, Out, Path, flag};
+use crate::wire::{BodyOf, CallFrame, Mark, Out, Path, flag};
 
 /// One slot of the import table.
 pub(crate) struct Import<P: Parts> {
@@ -174,7 +176,7 @@ impl<P: Parts> Session<P> {
             encoded.caps.len() + encoded.filled.iter().map(|arg| arg.caps.len()).sum::<usize>(),
         )?;
         self.check_promises(encoded)?;
-        let route = if self.may_send(bytes) { self.route(target, path)? } else { Route::Lined };
+        let route = if self.has_room(bytes) { self.route(target, path)? } else { Route::Lined };
         let import = Import {
             handles: 1,
             waiter: P::Waiter::default(),
@@ -216,7 +218,14 @@ impl<P: Parts> Session<P> {
 
     /// Writes a call and gives its slot an id.
     #[inline]
-    pub(super) fn send(&mut self, key: SlotKey, target: i64, path: &Path, method: u64, encoded: &Encoded) {
+    pub(super) fn send(
+        &mut self,
+        key: SlotKey,
+        target: i64,
+        path: &Path,
+        method: u64,
+        encoded: &mut Encoded,
+    ) {
         let caps = self.describe_all(encoded);
         let mut promises = Vec::with_capacity(encoded.promises.len());
         for promise in &encoded.promises {
@@ -231,6 +240,8 @@ impl<P: Parts> Session<P> {
             Some(State::Lined { detached: true })
         );
         let piped = if self.lined_on.is_empty() { None } else { self.lined_on.remove(&key) };
+        let length = encoded.len_with_filled();
+        let in_pieces = self.out.cuts(length).then_some(length);
         let mark = self.out.call(&CallFrame {
             flags: if detached { 0 } else { flag::SEND },
             target,
@@ -239,9 +250,13 @@ impl<P: Parts> Session<P> {
             caps: &caps,
             promises: &promises,
             filled: &encoded.filled,
+            in_pieces,
             encoded,
         });
-        let cost = self.out.len() - before - crate::wire::LENGTH_BYTES + CALL_COST;
+        let cost = self.out.len() - before - crate::wire::LENGTH_BYTES + in_pieces.unwrap_or(0) + CALL_COST;
+        if in_pieces.is_some() {
+            self.out.send_body(BodyOf::Call(self.sent_calls), encoded.to_parts());
+        }
         self.window_left -= cost as i64;
         self.unanswered += 1;
         self.import_calls.insert(self.sent_calls, key);
@@ -259,13 +274,13 @@ impl<P: Parts> Session<P> {
             return self.fail_import(lined.key, error);
         }
         match self.route(lined.target, &lined.path) {
-            Ok(Route::Wire(id, path)) => self.send(lined.key, id, &path, lined.method, &lined.encoded),
+            Ok(Route::Wire(id, path)) => self.send(lined.key, id, &path, lined.method, &mut lined.encoded),
             // What it waited for settled to something on this side while it was in line. Others went the same way
             // before, and an echo goes behind it: it goes by way of the peer, which knows the same answer.
             Ok(Route::Local(_)) => match self.promise_id(lined.target) {
                 Some(id) => {
                     let path = lined.path.clone();
-                    self.send(lined.key, id, &path, lined.method, &lined.encoded);
+                    self.send(lined.key, id, &path, lined.method, &mut lined.encoded);
                 }
                 None => self.fail_import(lined.key, Error::new(ErrorKind::Disposed, "the target is gone")),
             },
@@ -297,7 +312,9 @@ impl<P: Parts> Session<P> {
     pub(crate) fn is_sent(&self, key: SlotKey) -> bool {
         match self.imports.get(key).map(|import| &import.state) {
             Some(State::Lined { .. }) => false,
-            Some(State::Waiting(waiting)) => !self.out.holds(waiting.mark),
+            Some(State::Waiting(waiting)) => {
+                !self.out.holds(waiting.mark) && !self.out.sends(BodyOf::Call(waiting.id))
+            }
             Some(State::Value { .. } | State::Settled { .. } | State::Capability { .. }) | None => true,
         }
     }
@@ -362,6 +379,8 @@ impl<P: Parts> Session<P> {
     /// The peer answered a call of ours, which it may.
     #[inline]
     pub(crate) fn handle_answer(&mut self, id: i64, outcome: Outcome<Cap>) {
+        // One that is refused before its arguments have left needs no more of them.
+        self.stop_sending(BodyOf::Call(id));
         let Some(key) = self.import_calls.get(id) else {
             // It crossed our giving it up (R12): what it carries is given up as well.
             return self.drop_outcome(outcome);
@@ -406,11 +425,12 @@ impl<P: Parts> Session<P> {
     pub(crate) fn end_imports(&mut self, reason: &Error) {
         self.end_line(reason);
         self.fail_embargoes(reason);
+        let unsent: HashSet<i64> = self.out.unsent_calls().collect();
         for key in self.imports.keys() {
             let Some(import) = self.imports.get_mut(key) else { continue };
             let ran = match &import.state {
                 State::Lined { .. } => false,
-                State::Waiting(waiting) => !self.out.holds(waiting.mark),
+                State::Waiting(waiting) => !self.out.holds(waiting.mark) && !unsent.contains(&waiting.id),
                 State::Value { .. } | State::Settled { .. } | State::Capability { .. } => continue,
             };
             self.fail_import(key, reason.clone().with_may_have_run(ran));

@@ -50,9 +50,19 @@ impl<P: Parts> Session<P> {
         }
         match message {
             Message::Call(call) => return self.handle_call(call, frame, owner),
-            Message::Answer { id, user, caps, over, body } => {
-                self.check_answer(id)?;
+            Message::Answer { id, user, caps, over, in_pieces, body } => {
+                self.check_reply(id)?;
+                if let Some(length) = in_pieces {
+                    self.check_body_length(frame.len(), length)?;
+                }
                 let caps = self.take_caps(caps)?;
+                if let (Some(length), None) = (in_pieces, over) {
+                    self.announce_answer(id, user, caps, length);
+                    return Ok(None);
+                }
+                if let Some(length) = in_pieces {
+                    self.announce_call_body(length);
+                }
                 let answer = Answer { body: Body::keep(body, owner), caps, schema: None };
                 let outcome = match over {
                     Some(over) => {
@@ -67,7 +77,7 @@ impl<P: Parts> Session<P> {
                 self.handle_answer(id, outcome);
             }
             Message::Reject { id, kind, origin, may_have_run, message, user } => {
-                self.check_answer(id)?;
+                self.check_reply(id)?;
                 let user = user.map(Bytes::copy_from_slice);
                 let error = Error::from_wire(kind, origin, message.to_owned(), may_have_run, user);
                 self.handle_answer(id, Outcome::Failed(error));
@@ -96,6 +106,8 @@ impl<P: Parts> Session<P> {
             Message::Hello { version, window, frame_bytes, name: _ } => {
                 self.handle_hello(version, window, frame_bytes)?;
             }
+            Message::Piece { body, bytes } => self.handle_piece(body, bytes)?,
+            Message::Discard { body } => self.handle_discard(body)?,
         }
         Ok(None)
     }
@@ -108,6 +120,8 @@ impl<P: Parts> Session<P> {
             return Err(format!("it speaks version {version} of the wire, this side speaks {VERSION}"));
         }
         self.greeted = true;
+        self.look_at_small_messages();
+        self.out.set_answer_room(usize::try_from(window).unwrap_or(usize::MAX));
         let window = i64::try_from(window).unwrap_or(i64::MAX);
         self.peer_window = window;
         self.window_left = self.window_left.saturating_add(window - INITIAL_WINDOW as i64);
@@ -125,12 +139,15 @@ impl<P: Parts> Session<P> {
         frame: &[u8],
         owner: Option<&Bytes>,
     ) -> Result<Option<Incoming>, String> {
-        let cost = frame.len() + CALL_COST;
+        let length = call.in_pieces.unwrap_or(0);
+        self.check_body_length(frame.len(), length)?;
+        let cost = frame.len() + length + CALL_COST;
         let id = self.received_calls + 1;
         let (route, in_args) = self.check_call(id, &call, cost)?;
         let mut caps = self.take_caps(call.caps)?;
         self.received_calls = id;
         self.window_used += cost;
+        let arriving = call.in_pieces.map(|length| self.announce_call_body(length));
         let refused = Refused { id, flags: call.flags, cost };
         if id > self.last_served {
             let error = Error::new(ErrorKind::ShuttingDown, "this side is shutting down");
@@ -141,6 +158,7 @@ impl<P: Parts> Session<P> {
             return Ok(self.refuse_call(refused, caps, Vec::new(), error));
         }
         let arg_caps = caps.split_off(caps.len() - in_args);
+        let later = if arriving.is_some() { later(&call.args) } else { Vec::new() };
         let args = match self.take_args(id, call.args, arg_caps) {
             Ok(args) => args,
             Err(error) => return Ok(self.refuse_call(refused, caps, Vec::new(), error)),
@@ -153,9 +171,13 @@ impl<P: Parts> Session<P> {
             }
             Target::Waits(..) => None,
         };
+        if let Some(body) = &arriving {
+            self.want_call_body(body, id, later);
+        }
         let span = frame.len() - call.body.len()..frame.len();
         if let (Some(target), true) = (&target, args.waits.is_empty()) {
             let target = target.clone();
+            let waits = arriving.is_some() || self.bodies.holds_up(&target);
             let mut incoming = Incoming {
                 id,
                 flags: call.flags,
@@ -167,11 +189,11 @@ impl<P: Parts> Session<P> {
                 cost,
                 what: What::Call,
             };
-            if self.ready_is_empty() && self.may_deliver() {
+            if !waits && self.ready_is_empty() && self.may_deliver() {
                 self.give_credit(cost);
                 return Ok(Some(incoming));
             }
-            incoming.body = IncomingBody::Kept(keep(call.body, owner));
+            incoming.body = arriving.unwrap_or_else(|| IncomingBody::Kept(keep(call.body, owner)));
             self.enqueue(incoming);
             return Ok(None);
         }
@@ -180,7 +202,7 @@ impl<P: Parts> Session<P> {
             method: call.method,
             caps,
             filled: args.filled,
-            body: keep(call.body, owner),
+            body: arriving.unwrap_or_else(|| IncomingBody::Kept(keep(call.body, owner))),
             cost,
             waits: Vec::new(),
             what: What::Call,
@@ -201,8 +223,14 @@ impl<P: Parts> Session<P> {
             ));
         }
         let route = self.find_target(id, call.target, &call.path)?;
-        let in_args: usize =
-            call.args.iter().map(|arg| if let WireArg::Value { caps, .. } = arg { *caps } else { 0 }).sum();
+        let in_args: usize = call
+            .args
+            .iter()
+            .map(|arg| match arg {
+                WireArg::Value { caps, .. } | WireArg::Later { caps, .. } => *caps,
+                WireArg::Promise { .. } => 0,
+            })
+            .sum();
         if in_args > call.caps.len() {
             return Err("its arguments have more capabilities than the call".to_owned());
         }
@@ -251,6 +279,9 @@ impl<P: Parts> Session<P> {
             let text =
                 format!("{parked_bytes} bytes of calls wait for others; the limit `parked_bytes` is {limit}");
             let refused = Refused { id, flags, cost: parked.cost };
+            if let IncomingBody::Arriving(number) = parked.body {
+                self.give_up_call_body(number);
+            }
             self.refuse_call(refused, parked.caps, parked.filled, Error::new(ErrorKind::Limit, text));
             return;
         }
@@ -364,9 +395,12 @@ impl<P: Parts> Session<P> {
         for arg in args {
             match arg {
                 WireArg::Value { param, caps: count, body } => {
-                    let rest = caps.split_off(count.min(caps.len()));
-                    let own = std::mem::replace(&mut caps, rest);
-                    taken.filled.push(Filled { param, body: Bytes::copy_from_slice(body), caps: own });
+                    let body = Bytes::copy_from_slice(body);
+                    taken.filled.push(Filled { param, body, caps: take_first(&mut caps, count) });
+                }
+                WireArg::Later { param, caps: count, length: _ } => {
+                    let caps = take_first(&mut caps, count);
+                    taken.filled.push(Filled { param, body: Bytes::new(), caps });
                 }
                 WireArg::Promise { param, id: on, path } => match self.find_earlier(id, on) {
                     Ok(Lookup::Unsettled(key)) => taken.waits.push((key, on, param, path)),
@@ -431,6 +465,21 @@ struct Args {
 
 /// An argument that is a promise: the answer it is a part of, which call that is, which parameter, which part.
 type ArgWait = (SlotKey, i64, u8, Path);
+
+/// Takes the first of a list off its front.
+fn take_first(caps: &mut Vec<Cap>, count: usize) -> Vec<Cap> {
+    let rest = caps.split_off(count.min(caps.len()));
+    std::mem::replace(caps, rest)
+}
+
+/// The arguments whose bytes come with the body: their parameters and lengths.
+fn later(args: &[WireArg<'_>]) -> Vec<(u8, usize)> {
+    let later = |arg: &WireArg<'_>| match arg {
+        WireArg::Later { param, length, .. } => Some((*param, *length)),
+        _ => None,
+    };
+    args.iter().filter_map(later).collect()
+}
 
 fn keep(body: &[u8], owner: Option<&Bytes>) -> Bytes {
     match owner {

@@ -8,7 +8,7 @@ use crate::limits::{CALL_COST, CAP_BOUND, LINE_FROM, LINE_UNTIL, MAX_KEPT};
 use crate::wire::Path;
 
 /// The most that a call takes beside its path, its body and what else has a length, in bytes.
-const CALL_HEAD: usize = 32;
+const CALL_HEAD: usize = 40;
 
 /// What waits for room.
 pub(crate) enum InLine<P: Parts> {
@@ -66,6 +66,18 @@ impl<P: Parts> Session<P> {
         self.line.is_empty() && self.out.len() < LINE_FROM && self.window_left >= (bytes + CALL_COST) as i64
     }
 
+    /// The same for any call: of those whose bodies go in pieces, as many may be on their way as in the line.
+    #[inline]
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.may_send(bytes) && !self.is_too_much(bytes)
+    }
+
+    #[inline]
+    fn is_too_much(&self, bytes: usize) -> bool {
+        let unsent = self.out.call_body_bytes();
+        unsent > 0 && self.out.cuts(bytes) && unsent + bytes > self.limits.line_bytes
+    }
+
     /// Whether the line is empty: a caller that is polite waits for this.
     #[inline]
     pub(crate) fn line_is_empty(&self) -> bool {
@@ -92,7 +104,7 @@ impl<P: Parts> Session<P> {
             return Err(Error::new(ErrorKind::Limit, text));
         }
         let line = self.line_bytes + bytes;
-        if !self.may_send(bytes) && line > self.limits.line_bytes {
+        if !self.has_room(bytes) && line > self.limits.line_bytes {
             return Err(Error::new(
                 ErrorKind::Overloaded,
                 format!(
@@ -131,7 +143,9 @@ impl<P: Parts> Session<P> {
             let bytes = first.bytes();
             // What the peer does not take at all since it has told its limits waits for nothing.
             let too_long = self.check_frame(bytes).err();
-            let full = self.out.len() >= LINE_UNTIL || self.window_left < (bytes + CALL_COST) as i64;
+            let full = self.out.len() >= LINE_UNTIL
+                || self.window_left < (bytes + CALL_COST) as i64
+                || self.is_too_much(bytes);
             let reply = matches!(first, InLine::EchoBack(_));
             if full && too_long.is_none() && !reply {
                 return;

@@ -11,6 +11,7 @@
 //! wire), exports count down from -1, and 0 is the main object. Ids are never reused.
 
 mod answers;
+mod bodies;
 mod embargo;
 mod event;
 mod exports;
@@ -29,14 +30,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use answers::AnswerEntry;
+pub(crate) use bodies::Space;
 pub(crate) use embargo::Embargo;
-pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place, What};
+pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place, TargetKey, What};
 pub(crate) use exports::Exports;
 pub(crate) use ids::{IdMap, Slab, SlotKey};
 pub(crate) use imports::{Called, Import, Polled};
 pub(crate) use line::{InLine, Lined};
 pub(crate) use plain::{PlainCall, is_answered_once};
 pub(crate) use room::{Room, Taken};
+
+use bodies::Bodies;
 
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
@@ -90,6 +94,8 @@ pub(crate) struct Session<P: Parts> {
     /// The id of the last call that the peer sent.
     received_calls: i64,
     ready: VecDeque<Incoming>,
+    /// Bodies of the peer that come in pieces.
+    bodies: Bodies,
     running: usize,
     parked_bytes: usize,
     kept_bytes: usize,
@@ -107,6 +113,8 @@ pub(crate) struct Session<P: Parts> {
     /// Bytes of answers that the driver has taken and not yet written.
     writing_answers: usize,
     greeted: bool,
+    /// The peer has greeted, and nothing stands against the short way of small calls.
+    plain: bool,
     leaving: bool,
     /// The peer has closed its direction in peace, and calls that it detached still run.
     farewell: Option<Error>,
@@ -147,6 +155,7 @@ impl<P: Parts> Session<P> {
             answer_ids: IdMap::default(),
             received_calls: 0,
             ready: VecDeque::new(),
+            bodies: Bodies::default(),
             running: 0,
             parked_bytes: 0,
             kept_bytes: 0,
@@ -159,6 +168,7 @@ impl<P: Parts> Session<P> {
             credit_due: 0,
             writing_answers: 0,
             greeted: false,
+            plain: false,
             leaving: false,
             farewell: None,
             last_served: i64::MAX,
@@ -201,6 +211,7 @@ impl<P: Parts> Session<P> {
             && self.line.is_empty()
             && self.ready.is_empty()
             && self.running == 0
+            && self.bodies.is_empty()
             && self.out.is_empty()
     }
 
@@ -221,6 +232,7 @@ impl<P: Parts> Session<P> {
         }
         self.lift_in_peace();
         self.end_imports(&reason);
+        self.give_up_bodies();
         self.farewell = Some(reason);
         self.keep_detached();
         self.end_after_last();
@@ -259,6 +271,7 @@ impl<P: Parts> Session<P> {
         self.phase = Phase::Ended(lost.clone());
         self.end_imports(&lost);
         self.end_exports();
+        self.end_bodies();
     }
 
     /// The peer broke the rules: tells it, then ends.
@@ -310,6 +323,7 @@ impl<P: Parts> Session<P> {
         self.check_imports();
         self.check_answers();
         self.check_line();
+        self.check_bodies();
     }
 
     /// Panics if a session whose tables are empty still counts something.
@@ -318,6 +332,7 @@ impl<P: Parts> Session<P> {
         assert_eq!((counted, self.kept_bytes, self.pins, self.window_used), ([0; 5], 0, 0, 0));
         assert_eq!((self.embargoes.len(), self.lifts.len(), self.lined_on.len()), (0, 0, 0));
         assert_eq!(self.room.used(), 0);
+        self.check_empty_bodies();
     }
 }
 

@@ -74,7 +74,7 @@ impl<P: Parts> Session<P> {
     #[inline]
     pub(crate) fn settle_plain(&mut self, frame: &[u8], owner: Option<&Bytes>) -> bool {
         let Some((id, body)) = plain_answer(frame) else { return false };
-        if !self.greeted {
+        if !self.plain {
             return false;
         }
         let Some(key) = self.import_calls.get(id) else { return false };
@@ -130,7 +130,7 @@ impl<P: Parts> Session<P> {
         let cost = frame.len() + CALL_COST;
         let window = self.limits.window_bytes.max(INITIAL_WINDOW);
         let id = self.received_calls + 1;
-        if !self.greeted
+        if !self.plain
             || !self.ready_is_empty()
             || self.running + gathered >= self.limits.running_calls
             || self.unsent_answers() >= self.limits.unsent_answer_bytes

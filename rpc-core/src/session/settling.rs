@@ -2,7 +2,7 @@
 
 use super::answers::{Dependent, Parked, State};
 use super::event::Retired;
-use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, What};
+use super::{Cap, Event, Filled, Incoming, Parts, Session, SlotKey, What};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
@@ -108,13 +108,12 @@ impl<P: Parts> Session<P> {
         let flags = if entry.send { flag::SEND } else { 0 } | if entry.forget { flag::FORGET } else { 0 };
         let id = entry.id;
         let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
+        entry.state = State::before(&parked.body);
         let Parked { target, method, caps, mut filled, body, cost, what, .. } = *parked;
         let Some(target) = target else { return };
         filled.sort_by_key(|arg| arg.param);
         self.parked_bytes = self.parked_bytes.saturating_sub(cost);
-        let body = IncomingBody::Kept(body);
-        let incoming = Incoming { id, flags, target, method, caps, filled, body, cost, what };
-        self.ready.push_back(incoming);
+        self.line_up(Incoming { id, flags, target, method, caps, filled, body, cost, what });
     }
 
     /// A parked call will not run: gives up its arguments, and its holds on what it waited for.
@@ -125,10 +124,10 @@ impl<P: Parts> Session<P> {
         self.parked_bytes = self.parked_bytes.saturating_sub(cost);
         self.give_credit(cost);
         if let Some(target) = target {
-            self.retire_call(target, caps, filled, IncomingBody::Kept(body));
+            self.retire_call(target, caps, filled, body);
             return;
         }
-        self.events.push(Event::Retired(Retired::Bytes(body)));
+        self.retire_body(body);
         self.drop_caps(caps);
         self.retire_args(filled);
     }

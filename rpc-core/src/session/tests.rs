@@ -1,5 +1,6 @@
 //! Sessions alone: two in one thread, with nothing but bytes between them.
 
+mod bodies;
 mod ids;
 mod limits;
 mod marks;
@@ -84,6 +85,7 @@ fn call_frame(flags: u8, (target, path): (i64, &[u16]), method: u64, caps: &[Wir
         caps,
         promises: &[],
         filled: &[],
+        in_pieces: None,
         encoded: &encoded(&[]),
     });
     flatten(&mut out).split_off(LENGTH_BYTES)

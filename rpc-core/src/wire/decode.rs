@@ -1,6 +1,6 @@
 //! From the bytes of one frame to a [`Message`] that borrows them.
 
-use super::{MAGIC, MAX_ARGS, MAX_CAPS, Path, flag, kind, take_signed, take_varint};
+use super::{MAGIC, MAX_ARGS, MAX_CAPS, Path, answer_flag, flag, kind, take_signed, take_varint};
 use crate::error::ErrorKind;
 use crate::limits::Limits;
 
@@ -20,6 +20,8 @@ pub(crate) enum Message<'a> {
         user: bool,
         caps: Vec<WireCap>,
         over: Option<Over>,
+        /// The length of the body if it comes in pieces, and not here.
+        in_pieces: Option<usize>,
         body: &'a [u8],
     },
     Reject {
@@ -61,6 +63,15 @@ pub(crate) enum Message<'a> {
     EchoBack {
         id: i64,
     },
+    /// A part of the body of this number.
+    Piece {
+        body: u64,
+        bytes: &'a [u8],
+    },
+    /// The rest of the body of this number will not come.
+    Discard {
+        body: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -73,6 +84,9 @@ pub(crate) struct CallMessage<'a> {
     pub(crate) args: Vec<WireArg<'a>>,
     /// Why the call has to be refused, although the frame is well-formed.
     pub(crate) over: Option<Over>,
+    /// The length of the body if it comes in pieces, and not here. The bytes of arguments that stand beside it are
+    /// its first ones.
+    pub(crate) in_pieces: Option<usize>,
     pub(crate) body: &'a [u8],
 }
 
@@ -110,6 +124,8 @@ pub(crate) enum WireArg<'a> {
     Promise { param: u8, id: i64, path: Path },
     /// It settled on its way here: a body of its own that uses the next so many capabilities of the message.
     Value { param: u8, caps: usize, body: &'a [u8] },
+    /// The same, with so many bytes of the body that comes in pieces.
+    Later { param: u8, caps: usize, length: usize },
 }
 
 /// Why a frame is refused.
@@ -125,6 +141,8 @@ pub(crate) enum WireError {
     BadStep(u64),
     TooMany { what: &'static str, limit: usize, actual: u64 },
     BadId(i64),
+    EmptyBody,
+    LongArguments { arguments: u64, body: u64 },
 }
 
 impl std::fmt::Display for WireError {
@@ -144,6 +162,10 @@ impl std::fmt::Display for WireError {
                 write!(f, "a message has {actual} {what}; the limit is {limit}")
             }
             Self::BadId(id) => write!(f, "the id {id} cannot stand where it does"),
+            Self::EmptyBody => f.write_str("a body that comes in pieces is said to have no bytes"),
+            Self::LongArguments { arguments, body } => {
+                write!(f, "arguments have {arguments} bytes of a body that is said to have {body}")
+            }
         }
     }
 }
@@ -159,11 +181,13 @@ pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>
         kind::ANSWER => {
             let id = input.id()?;
             let flags = input.byte()?;
-            if flags > 3 {
+            if flags & !answer_flag::ALL != 0 {
                 return Err(WireError::UnknownFlags(flags));
             }
-            let caps = if flags & 2 == 0 { Vec::new() } else { input.caps(limits)? };
-            return Ok(Message::Answer { id, user: flags & 1 != 0, caps, over: input.1, body: input.0 });
+            let caps = if flags & answer_flag::CAPS == 0 { Vec::new() } else { input.caps(limits)? };
+            let in_pieces = if flags & answer_flag::PIECES == 0 { None } else { Some(input.in_pieces(&[])?) };
+            let user = flags & answer_flag::USER != 0;
+            return Ok(Message::Answer { id, user, caps, over: input.1, in_pieces, body: input.0 });
         }
         kind::REJECT => input.reject()?,
         kind::RELEASE => Message::Release { id: input.id()?, count: input.varint()? },
@@ -180,6 +204,8 @@ pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>
             Message::Echo { target, path, over: input.1.is_some() }
         }
         kind::ECHO_BACK => Message::EchoBack { id: input.id()? },
+        kind::PIECE => return Ok(Message::Piece { body: input.varint()?, bytes: input.0 }),
+        kind::DISCARD => Message::Discard { body: input.varint()? },
         kind::HELLO => {
             if input.slice(4)? != MAGIC {
                 return Err(WireError::BadMagic);
@@ -222,8 +248,11 @@ fn call<'a>(mut input: Input<'a>, limits: &Limits) -> Result<Message<'a>> {
         input.slice(length)?;
     }
     let caps = if flags & flag::CAPS == 0 { Vec::new() } else { input.caps(limits)? };
-    let args = if flags & flag::ARGS == 0 { Vec::new() } else { input.args(limits)? };
-    Ok(Message::Call(CallMessage { flags, target, path, method, caps, args, over: input.1, body: input.0 }))
+    let later = flags & flag::PIECES != 0;
+    let args = if flags & flag::ARGS == 0 { Vec::new() } else { input.args(limits, later)? };
+    let in_pieces = if later { Some(input.in_pieces(&args)?) } else { None };
+    let (over, body) = (input.1, input.0);
+    Ok(Message::Call(CallMessage { flags, target, path, method, caps, args, over, in_pieces, body }))
 }
 
 /// What is left of the frame, and what it has too much of.
@@ -330,7 +359,7 @@ impl<'a> Input<'a> {
         Ok(caps)
     }
 
-    fn args(&mut self, limits: &Limits) -> Result<Vec<WireArg<'a>>> {
+    fn args(&mut self, limits: &Limits, later: bool) -> Result<Vec<WireArg<'a>>> {
         let count = self.count("promised arguments", MAX_ARGS)?;
         let mut args = Vec::with_capacity(count);
         for _ in 0..count {
@@ -346,12 +375,35 @@ impl<'a> Input<'a> {
                 1 => {
                     let caps = self.count("capabilities", MAX_CAPS)?;
                     let length = self.length()?;
-                    WireArg::Value { param, caps, body: self.slice(length)? }
+                    if later {
+                        WireArg::Later { param, caps, length }
+                    } else {
+                        WireArg::Value { param, caps, body: self.slice(length)? }
+                    }
                 }
                 other => return Err(WireError::UnknownTag(other)),
             });
         }
         Ok(args)
+    }
+
+    /// The length of a body that comes in pieces, the last field of its message.
+    fn in_pieces(&mut self, args: &[WireArg<'_>]) -> Result<usize> {
+        let body = self.varint()?;
+        if body == 0 {
+            return Err(WireError::EmptyBody);
+        }
+        let arguments = args.iter().fold(0u64, |sum, arg| match arg {
+            WireArg::Later { length, .. } => sum.saturating_add(*length as u64),
+            _ => sum,
+        });
+        if arguments > body {
+            return Err(WireError::LongArguments { arguments, body });
+        }
+        if !self.0.is_empty() {
+            return Err(WireError::LeftOver(self.0.len()));
+        }
+        Ok(usize::try_from(body).unwrap_or(usize::MAX))
     }
 
     fn reject(&mut self) -> Result<Message<'a>> {

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{LENGTH_BYTES, MAGIC, VERSION, WireCap, flag, kind, put_signed, put_varint};
+use super::bodies::{BodyOf, OutBodies};
+use super::{LENGTH_BYTES, MAGIC, VERSION, WireCap, answer_flag, flag, kind, put_signed, put_varint};
 use crate::codec::{Encoded, FilledArg};
 use crate::error::Error;
 use crate::limits::TEXT_BOUND;
@@ -17,14 +18,16 @@ pub(crate) struct Mark(u64);
 /// What waits to be written: one buffer, with large payloads beside it.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// Payloads that stand before the byte at their offset in `bytes`, ascending.
     splices: VecDeque<(usize, Bytes)>,
     splice_bytes: usize,
     /// Stream position of the first byte of `bytes`, payloads not counted.
     base: u64,
-    /// Bytes of answers among what waits.
+    /// Bytes of answers among what waits, beside bodies.
     answer_bytes: usize,
+    /// Bodies that leave in pieces, behind everything else.
+    pub(super) bodies: OutBodies,
 }
 
 /// Bytes that left the connection's buffer and are being written by its driver.
@@ -34,6 +37,7 @@ pub struct Segment {
     pub(crate) bytes: Vec<u8>,
     pub(crate) splices: VecDeque<(usize, Bytes)>,
     pub(crate) answer_bytes: usize,
+    pub(super) ends_with_piece: bool,
 }
 
 impl Segment {
@@ -52,6 +56,11 @@ impl Segment {
         &mut self.splices
     }
 
+    /// Whether it ends with a piece of a large body, of which there may be more: what came up meanwhile goes first.
+    pub fn ends_with_piece(&self) -> bool {
+        self.ends_with_piece
+    }
+
     /// Whether everything was written: all payloads, and the bytes up to `done`.
     pub fn is_written(&self, done: usize) -> bool {
         self.splices.is_empty() && done >= self.bytes.len()
@@ -65,6 +74,7 @@ impl Segment {
         }
         self.bytes.clear();
         self.splices.clear();
+        self.ends_with_piece = false;
     }
 }
 
@@ -77,31 +87,44 @@ pub(crate) struct CallFrame<'a> {
     pub(crate) caps: &'a [WireCap],
     pub(crate) promises: &'a [(u8, i64, Path)],
     pub(crate) filled: &'a [FilledArg],
+    /// The length of the body if it goes in pieces, and not here.
+    pub(crate) in_pieces: Option<usize>,
     pub(crate) encoded: &'a Encoded,
 }
 
 impl Out {
+    /// Bytes that wait, without the bodies that leave in pieces.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() + self.splice_bytes
     }
 
+    /// Bytes that wait, with those bodies.
+    #[inline]
+    pub(crate) fn total(&self) -> usize {
+        self.len() + self.bodies.bytes()
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && self.bodies.is_empty()
     }
 
+    #[inline]
     pub(crate) fn answer_bytes(&self) -> usize {
-        self.answer_bytes
+        self.answer_bytes + self.bodies.answer_bytes()
     }
 
-    /// Hands over everything that waits; `spare` becomes the new, empty buffer.
+    /// Hands over everything that waits, with one piece of one body at the end; `spare` becomes the new, empty buffer.
     pub(crate) fn swap(&mut self, spare: &mut Segment) {
         self.base += self.bytes.len() as u64;
         std::mem::swap(&mut self.bytes, &mut spare.bytes);
         std::mem::swap(&mut self.splices, &mut spare.splices);
         spare.answer_bytes = std::mem::take(&mut self.answer_bytes);
         self.splice_bytes = 0;
+        if !self.bodies.is_empty() {
+            self.bodies.next_piece(spare);
+        }
     }
 
     /// Changes the flags of a call that has not left the buffer; tells whether it could.
@@ -144,14 +167,14 @@ impl Out {
     }
 
     #[inline]
-    fn begin(&mut self, kind: u8) -> (usize, usize) {
+    pub(super) fn begin(&mut self, kind: u8) -> (usize, usize) {
         let at = (self.bytes.len(), self.splice_bytes);
         self.bytes.extend_from_slice(&[0, 0, 0, 0, kind]);
         at
     }
 
     #[inline]
-    fn end(&mut self, (start, splice_bytes): (usize, usize)) -> usize {
+    pub(super) fn end(&mut self, (start, splice_bytes): (usize, usize)) -> usize {
         let length = self.bytes.len() - start - LENGTH_BYTES + (self.splice_bytes - splice_bytes);
         // Every caller bounds what it appends by the frame limit, which is under 4 GiB.
         self.bytes[start..start + LENGTH_BYTES].copy_from_slice(&(length as u32).to_le_bytes());
@@ -194,6 +217,9 @@ impl Out {
         if !call.promises.is_empty() || !call.filled.is_empty() {
             flags |= flag::ARGS;
         }
+        if call.in_pieces.is_some() {
+            flags |= flag::PIECES;
+        }
         let mark = Mark(self.base + self.bytes.len() as u64);
         self.bytes.push(flags);
         put_signed(&mut self.bytes, call.target);
@@ -207,7 +233,10 @@ impl Out {
         if flags & flag::ARGS != 0 {
             self.args(call);
         }
-        self.body(call.encoded);
+        match call.in_pieces {
+            Some(length) => put_varint(&mut self.bytes, length as u64),
+            None => self.body(call.encoded),
+        }
         self.end(frame);
         mark
     }
@@ -223,30 +252,46 @@ impl Out {
             self.bytes.extend_from_slice(&[filled.param, 1]);
             put_varint(&mut self.bytes, filled.caps.len() as u64);
             put_varint(&mut self.bytes, filled.body.len() as u64);
-            self.bytes.extend_from_slice(&filled.body);
+            if call.in_pieces.is_none() {
+                self.bytes.extend_from_slice(&filled.body);
+            }
         }
     }
 
     /// Appends an answer whose body was just encoded.
     #[inline]
     pub(crate) fn answer(&mut self, id: i64, user: bool, caps: &[WireCap], encoded: &Encoded) {
-        let frame = self.begin_answer(id, user, caps);
+        let frame = self.begin_answer(id, answer_flags(user, caps), caps);
         self.body(encoded);
         self.answer_bytes += self.end(frame);
     }
 
     /// Appends an answer that was kept.
     pub(crate) fn kept_answer(&mut self, id: i64, user: bool, caps: &[WireCap], body: &[u8]) {
-        let frame = self.begin_answer(id, user, caps);
+        let frame = self.begin_answer(id, answer_flags(user, caps), caps);
         self.bytes.extend_from_slice(body);
         self.answer_bytes += self.end(frame);
     }
 
+    /// Appends an answer whose body goes in pieces.
+    pub(crate) fn answer_in_pieces(&mut self, id: i64, user: bool, caps: &[WireCap], body: Vec<Bytes>) {
+        let length: usize = body.iter().map(Bytes::len).sum();
+        self.answer_head(id, user, caps, length);
+        self.send_body(BodyOf::Answer(id), body);
+    }
+
+    /// Appends an answer whose body, which has so many bytes, follows in pieces.
+    pub(crate) fn answer_head(&mut self, id: i64, user: bool, caps: &[WireCap], length: usize) {
+        let frame = self.begin_answer(id, answer_flags(user, caps) | answer_flag::PIECES, caps);
+        put_varint(&mut self.bytes, length as u64);
+        self.answer_bytes += self.end(frame);
+    }
+
     #[inline]
-    fn begin_answer(&mut self, id: i64, user: bool, caps: &[WireCap]) -> (usize, usize) {
+    fn begin_answer(&mut self, id: i64, flags: u8, caps: &[WireCap]) -> (usize, usize) {
         let frame = self.begin(kind::ANSWER);
         put_signed(&mut self.bytes, id);
-        self.bytes.push(u8::from(user) | if caps.is_empty() { 0 } else { 2 });
+        self.bytes.push(flags);
         if !caps.is_empty() {
             put_caps(&mut self.bytes, caps);
         }
@@ -327,6 +372,11 @@ impl Out {
         put_varint(&mut self.bytes, text.len() as u64);
         self.bytes.extend_from_slice(text.as_bytes());
     }
+}
+
+#[inline]
+fn answer_flags(user: bool, caps: &[WireCap]) -> u8 {
+    u8::from(user) | if caps.is_empty() { 0 } else { answer_flag::CAPS }
 }
 
 /// The beginning of a text, in whole characters.

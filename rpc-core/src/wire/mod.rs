@@ -4,11 +4,13 @@
 //! what follows, a byte that names the message, and its fields. Numbers are varints of seven bits a byte, low
 //! bits first; signed ones are zigzag-coded.
 
+mod bodies;
 mod decode;
 mod encode;
 mod path;
 mod plain;
 
+pub(crate) use bodies::BodyOf;
 #[cfg(any(test, fuzzing))]
 pub(crate) use decode::WireError;
 pub(crate) use decode::{CallMessage, Message, WireArg, WireCap, decode};
@@ -42,6 +44,8 @@ pub(crate) mod kind {
     pub(crate) const ABORT: u8 = 9;
     pub(crate) const ECHO: u8 = 10;
     pub(crate) const ECHO_BACK: u8 = 11;
+    pub(crate) const PIECE: u8 = 14;
+    pub(crate) const DISCARD: u8 = 15;
 }
 
 /// The bits of a call's flags byte.
@@ -58,7 +62,20 @@ pub(crate) mod flag {
     pub(crate) const ARGS: u8 = 16;
     /// Metadata follows.
     pub(crate) const META: u8 = 32;
-    pub(crate) const ALL: u8 = 63;
+    /// The body comes in pieces.
+    pub(crate) const PIECES: u8 = 64;
+    pub(crate) const ALL: u8 = 127;
+}
+
+/// The bits of an answer's flags byte.
+pub(crate) mod answer_flag {
+    /// The body is the method's own error.
+    pub(crate) const USER: u8 = 1;
+    /// Capabilities follow.
+    pub(crate) const CAPS: u8 = 2;
+    /// The body comes in pieces.
+    pub(crate) const PIECES: u8 = 4;
+    pub(crate) const ALL: u8 = 7;
 }
 
 /// Appends an unsigned number.

@@ -1,5 +1,6 @@
 //! [`Path`]: the way from a result to a part of it.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 const INLINE: usize = 6;
@@ -60,3 +61,9 @@ impl PartialEq for Path {
 }
 
 impl Eq for Path {}
+
+impl Hash for Path {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.steps().hash(state);
+    }
+}

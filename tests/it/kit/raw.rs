@@ -58,6 +58,21 @@ pub fn pull(call: i64) -> Vec<u8> {
     frame(6, &[&id(call)])
 }
 
+/// A part of the body of this number.
+pub fn piece(body: u64, bytes: &[u8]) -> Vec<u8> {
+    frame(14, &[&number(body), bytes])
+}
+
+/// The rest of the body of this number will not come.
+pub fn discard(body: u64) -> Vec<u8> {
+    frame(15, &[&number(body)])
+}
+
+/// The head of an answer whose body comes in pieces.
+pub fn answer_head(call: i64, length: u64) -> Vec<u8> {
+    frame(2, &[&id(call), &[4], &number(length)])
+}
+
 pub fn release(export: i64, count: u64) -> Vec<u8> {
     frame(4, &[&id(export), &number(count)])
 }
@@ -98,6 +113,8 @@ pub struct Call {
     pub method: u64,
     pub caps: Vec<Vec<u8>>,
     pub args: Vec<Vec<u8>>,
+    /// The length of the body, if it comes in pieces.
+    pub in_pieces: Option<u64>,
     pub body: Vec<u8>,
 }
 
@@ -118,19 +135,27 @@ impl Call {
         Self { caps: caps.to_vec(), ..self }
     }
 
+    /// The same call, with a body of so many bytes that comes in pieces.
+    #[must_use]
+    pub fn in_pieces(self, length: u64) -> Self {
+        Self { in_pieces: Some(length), body: Vec::new(), ..self }
+    }
+
     pub fn frame(&self) -> Vec<u8> {
         let with = |flag: u8, is: bool| if is { flag } else { 0 };
         let (has_path, has_caps, has_args) =
             (!self.path.is_empty(), !self.caps.is_empty(), !self.args.is_empty());
         let flags = self.flags | with(4, has_path) | with(8, has_caps) | with(16, has_args);
+        let flags = flags | with(64, self.in_pieces.is_some());
         let part = |is: bool, bytes: Vec<u8>| if is { bytes } else { Vec::new() };
-        let fields: [&[u8]; 7] = [
+        let fields: [&[u8]; 8] = [
             &[flags],
             &id(self.target),
             &part(has_path, path(&self.path)),
             &self.method.to_le_bytes(),
             &part(has_caps, list(&self.caps)),
             &part(has_args, list(&self.args)),
+            &self.in_pieces.map(number).unwrap_or_default(),
             &self.body,
         ];
         frame(1, &fields)
@@ -162,17 +187,68 @@ pub fn disguised(name: &str, like: u64) -> u64 {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Got {
     Hello,
-    Call { target: i64, method: u64 },
-    Answer { id: i64, user: bool, caps: Vec<(u8, i64)>, body: Vec<u8> },
-    Reject { id: i64, kind: u8, origin: u8, may_have_run: bool, text: String },
-    Release { id: i64, count: u64 },
-    Finish { id: i64 },
-    Pull { id: i64 },
-    Credit { bytes: u64 },
-    Goaway { last: i64 },
-    Abort { kind: u8, text: String },
-    Echo { target: i64, path: Vec<u64> },
-    EchoBack { id: i64 },
+    Call {
+        target: i64,
+        method: u64,
+    },
+    /// A call whose body, which has so many bytes, comes in pieces.
+    LargeCall {
+        target: i64,
+        method: u64,
+        length: u64,
+    },
+    /// An answer whose body comes in pieces.
+    LargeAnswer {
+        id: i64,
+        length: u64,
+    },
+    Piece {
+        body: u64,
+        bytes: Vec<u8>,
+    },
+    Discard {
+        body: u64,
+    },
+    Answer {
+        id: i64,
+        user: bool,
+        caps: Vec<(u8, i64)>,
+        body: Vec<u8>,
+    },
+    Reject {
+        id: i64,
+        kind: u8,
+        origin: u8,
+        may_have_run: bool,
+        text: String,
+    },
+    Release {
+        id: i64,
+        count: u64,
+    },
+    Finish {
+        id: i64,
+    },
+    Pull {
+        id: i64,
+    },
+    Credit {
+        bytes: u64,
+    },
+    Goaway {
+        last: i64,
+    },
+    Abort {
+        kind: u8,
+        text: String,
+    },
+    Echo {
+        target: i64,
+        path: Vec<u64>,
+    },
+    EchoBack {
+        id: i64,
+    },
 }
 
 struct Fields<'a>(&'a [u8]);
@@ -222,12 +298,20 @@ impl<'a> Fields<'a> {
             1 => {
                 let (flags, target) = (self.byte(), self.id());
                 assert_eq!(flags & 4, 0, "exports have no parts");
-                Got::Call { target, method: u64::from_le_bytes(self.bytes(8).try_into().unwrap()) }
+                let method = u64::from_le_bytes(self.bytes(8).try_into().unwrap());
+                if flags & 64 == 0 {
+                    return Got::Call { target, method };
+                }
+                assert_eq!(flags & 56, 0, "these tests have no capabilities in large calls");
+                Got::LargeCall { target, method, length: self.number() }
             }
             2 => {
                 let (id, flags) = (self.id(), self.byte());
                 let count = if flags & 2 == 0 { 0 } else { self.number() };
                 let caps = (0..count).map(|_| self.cap()).collect();
+                if flags & 4 != 0 {
+                    return Got::LargeAnswer { id, length: self.number() };
+                }
                 Got::Answer { id, user: flags & 1 != 0, caps, body: self.0.to_vec() }
             }
             3 => {
@@ -246,14 +330,40 @@ impl<'a> Fields<'a> {
                 Got::Echo { target, path: (0..steps).map(|_| self.number()).collect() }
             }
             11 => Got::EchoBack { id: self.id() },
+            14 => Got::Piece { body: self.number(), bytes: self.0.to_vec() },
+            15 => Got::Discard { body: self.number() },
             other => panic!("the library sent the kind {other}"),
         }
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Both ends of a transport.
+pub async fn pipe(transport: Transport) -> (Box<dyn Stream>, Box<dyn Stream>) {
+    match transport {
+        Transport::InProcess => panic!("there is no wire in process"),
+        Transport::Duplex => {
+            let (a, b) = tokio::io::duplex(64 * 1024);
+            (Box::new(a), Box::new(b))
+        }
+        Transport::Tcp => {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (a, b) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let (a, b) = (a.unwrap(), b.unwrap().0);
+            a.set_nodelay(true).unwrap();
+            b.set_nodelay(true).unwrap();
+            (Box::new(a), Box::new(b))
+        }
+        Transport::Unix => {
+            let (a, b) = UnixStream::pair().unwrap();
+            (Box::new(a), Box::new(b))
+        }
+    }
+}
 
 /// A served target, to which any number of peers connect.
 pub struct Stage {
@@ -270,32 +380,9 @@ impl Stage {
         Self { endpoint: Endpoint::new().limits(limits).offer(main), transport }
     }
 
-    async fn pipe(&self) -> (Box<dyn Stream>, Box<dyn Stream>) {
-        match self.transport {
-            Transport::InProcess => panic!("there is no wire in process"),
-            Transport::Duplex => {
-                let (a, b) = tokio::io::duplex(64 * 1024);
-                (Box::new(a), Box::new(b))
-            }
-            Transport::Tcp => {
-                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let address = listener.local_addr().unwrap();
-                let (a, b) = tokio::join!(TcpStream::connect(address), listener.accept());
-                let (a, b) = (a.unwrap(), b.unwrap().0);
-                a.set_nodelay(true).unwrap();
-                b.set_nodelay(true).unwrap();
-                (Box::new(a), Box::new(b))
-            }
-            Transport::Unix => {
-                let (a, b) = UnixStream::pair().unwrap();
-                (Box::new(a), Box::new(b))
-            }
-        }
-    }
-
     /// A peer that has said nothing yet.
     pub async fn silent(&self) -> Raw {
-        let (stream, served) = self.pipe().await;
+        let (stream, served) = pipe(self.transport).await;
         let (server, driver) = self.endpoint.accept_over(served);
         tokio::spawn(driver);
         Raw { stream, server, input: Vec::new() }
@@ -311,7 +398,7 @@ impl Stage {
 
     /// A peer that keeps the rules: it must not notice what others do.
     pub async fn neighbour<S: Stub>(&self) -> S {
-        let (stream, served) = self.pipe().await;
+        let (stream, served) = pipe(self.transport).await;
         tokio::spawn(self.endpoint.accept_over(served).1);
         let (client, driver) = Endpoint::new().connect_over(stream);
         let stub = farcall::main_stub(&client);
@@ -329,6 +416,23 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// A peer that the library calls: it has greeted and was greeted. The connection is the caller's.
+    pub async fn called<S: Stub>(transport: Transport) -> (Self, S) {
+        let (stream, ours) = pipe(transport).await;
+        let (connection, driver) = Endpoint::new().connect_over(ours);
+        let stub = farcall::main_stub(&connection);
+        tokio::spawn(driver);
+        (Self::over(stream, connection).await, stub)
+    }
+
+    /// A peer at the other end of this connection, which is driven already.
+    pub async fn over(stream: Box<dyn Stream>, connection: Connection) -> Self {
+        let mut raw = Self { stream, server: connection, input: Vec::new() };
+        raw.send(&hello()).await;
+        assert_eq!(raw.next().await, Some(Got::Hello));
+        raw
+    }
+
     /// Writes bytes. What the library does not want to read any more is its own business.
     pub async fn send(&mut self, bytes: &[u8]) {
         let written = tokio::time::timeout(Duration::from_secs(10), self.stream.write_all(bytes)).await;

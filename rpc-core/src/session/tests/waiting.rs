@@ -225,7 +225,7 @@ fn r156_a_method_that_starts_as_the_session_ends_is_cancelled() {
     let call = two.near.flush();
     let incoming = two.far.session.handle_frame(&super::split(&call)[0], None).unwrap().unwrap();
     two.far.session.end(Error::new(ErrorKind::Disconnected, "cut"));
-    two.far.deliver(incoming);
+    two.far.deliver(incoming, &super::split(&call)[0]);
     assert!(two.far.running.is_empty());
     assert_eq!(two.far.session.sizes(), (0, 0));
 }
