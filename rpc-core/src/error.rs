@@ -111,9 +111,47 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     origin: ErrorKind,
-    message: Cow<'static, str>,
+    message: Text,
     may_have_run: bool,
     user: Option<Bytes>,
+}
+
+/// A text that costs nothing to copy: every call behind a failed one has it.
+#[derive(Clone, Debug)]
+pub(crate) enum Text {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Text {
+    pub(crate) const EMPTY: Self = Self::Static("");
+}
+
+impl std::ops::Deref for Text {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+impl From<Cow<'static, str>> for Text {
+    fn from(text: Cow<'static, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => Self::Static(text),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        if text.is_empty() { Self::EMPTY } else { Self::Shared(text.into()) }
+    }
 }
 
 impl Error {
@@ -133,7 +171,7 @@ impl Error {
                 | ErrorKind::Upstream
                 | ErrorKind::Unsupported
         );
-        Self(Arc::new(Inner { kind, origin: kind, message: message.into(), may_have_run, user: None }))
+        Self(Arc::new(Inner { kind, origin: kind, message: message.into().into(), may_have_run, user: None }))
     }
 
     /// The same error, saying that the call surely did not run.
@@ -158,7 +196,7 @@ impl Error {
     pub(crate) fn calling(self, method: Option<&str>) -> Self {
         match method {
             Some(method) if self.0.kind == ErrorKind::UnknownMethod => {
-                let message = format!("calling `{method}`: {}", self.0.message);
+                let message = format!("calling `{method}`: {}", &*self.0.message);
                 Self(Arc::new(Inner {
                     kind: self.0.kind,
                     origin: self.0.origin,
@@ -189,11 +227,11 @@ impl Error {
 
     /// The error that calls behind a failed call get whose method returned its own error: `message` is that
     /// error in words, `user` its encoding.
-    pub(crate) fn upstream_user(message: String, user: Bytes) -> Self {
+    pub(crate) fn upstream_user(message: Text, user: Bytes) -> Self {
         Self(Arc::new(Inner {
             kind: ErrorKind::Upstream,
             origin: ErrorKind::Upstream,
-            message: message.into(),
+            message,
             may_have_run: false,
             user: Some(user),
         }))
@@ -246,6 +284,11 @@ impl Error {
         crate::codec::decode_whole(bytes).ok()
     }
 
+    /// Bytes of what it says, in words and as a value.
+    pub(crate) fn len(&self) -> usize {
+        self.0.message.len() + self.0.user.as_ref().map_or(0, Bytes::len)
+    }
+
     pub(crate) fn user_bytes(&self) -> Option<&Bytes> {
         self.0.user.as_ref()
     }
@@ -263,7 +306,7 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.kind, self.0.message)
+        write!(f, "{}: {}", self.0.kind, &*self.0.message)
     }
 }
 
@@ -281,7 +324,7 @@ pub enum CallError<E> {
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         self.0.kind == other.0.kind
-            && self.0.message == other.0.message
+            && *self.0.message == *other.0.message
             && self.0.may_have_run == other.0.may_have_run
     }
 }

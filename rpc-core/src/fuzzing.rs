@@ -1,10 +1,11 @@
-//! What is fuzzed: frames, and sessions. Compiled for tests and for `cargo fuzz` only.
+//! What is fuzzed: frames, values, and sessions. Compiled for tests and for `cargo fuzz` only.
 //!
 //! Every function here takes arbitrary bytes and panics if the library does what it must not. `fuzz/` feeds them
 //! what libFuzzer finds, the tests what a small generator of random numbers gives.
 
 mod choices;
 mod side;
+mod values;
 
 use choices::Choices;
 
@@ -15,6 +16,7 @@ use crate::wire::{self, CallFrame, LENGTH_BYTES, Message, Out, Path, Segment, Wi
 
 pub use choices::Random;
 pub(crate) use side::{Side, does, local};
+pub use values::{example, values};
 
 /// Takes bytes apart as one frame. What is a frame is the same after it was written and read again.
 pub fn frames(data: &[u8]) {
@@ -95,6 +97,8 @@ pub(crate) fn encode(message: &Message<'_>) -> Vec<u8> {
         Message::Abort { kind, message } => out.abort(&Error::new(*kind, (*message).to_owned())),
         Message::Piece { body, bytes } => out.piece(*body, bytes),
         Message::Discard { body } => out.discard(*body),
+        Message::Ping => out.ping(),
+        Message::Pong => drop(out.pong(None)),
     }
     let mut frame = flatten(&mut out);
     let length = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
@@ -158,7 +162,10 @@ fn small() -> Limits {
     Limits {
         window_bytes: 128 * 1024,
         running_calls: 4,
+        running_bytes: 12_000,
         parked_bytes: 1024,
+        parked_calls: 8,
+        waiting_caps: 8,
         answer_bytes: 64,
         exports: 64,
         imports: 64,
@@ -221,7 +228,7 @@ fn hostile(choices: &mut Choices<'_>) -> Vec<u8> {
         wire::put_signed(&mut bytes, i64::from(choices.next() % 12) - 3);
         bytes
     };
-    let mut frame = vec![choices.next() % 16];
+    let mut frame = vec![choices.next() % 17];
     match frame[0] {
         wire::kind::CALL => {
             frame.push(choices.next() & (31 | flag::PIECES));
@@ -283,6 +290,7 @@ fn hostile(choices: &mut Choices<'_>) -> Vec<u8> {
             frame.extend([7, 0, 1].iter().take(choices.below(4)));
         }
         wire::kind::DISCARD => frame.push(choices.next() % 6),
+        wire::kind::PING | wire::kind::PONG => {}
         _ => frame.extend((0..choices.below(24)).map(|_| choices.next())),
     }
     frame
@@ -327,11 +335,11 @@ fn arguments(side: &Side, choices: &mut Choices<'_>) -> Encoded {
 
 /// One random thing that the user of a side may do at any time.
 fn own_step(side: &mut Side, choices: &mut Choices<'_>) {
-    match choices.next() % 8 {
+    match choices.next() % 9 {
         0 | 1 => {
             if let Some(target) = choices.one_of(&side.usable()) {
                 let path = if choices.below(2) == 0 { &[][..] } else { choices.path() };
-                let method = u64::from(choices.next() % 16);
+                let method = u64::from(choices.next() % 32);
                 let args = arguments(side, choices);
                 // Most calls may fail: paths lead nowhere, limits are small.
                 drop(side.call(target, path, method, args));
@@ -360,6 +368,7 @@ fn own_step(side: &mut Side, choices: &mut Choices<'_>) {
                 side.handles.push(key);
             }
         }
+        6 => side.session.ping(),
         _ => {
             if let Some(key) = choices.one_of(&side.handles) {
                 drop(side.poll(key));

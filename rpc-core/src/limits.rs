@@ -1,7 +1,11 @@
 //! Every limit: its name, its default and the reason for it.
 //!
 //! A limit that the peer was told in the handshake is enforced by ending the session; a limit that it was not
-//! told, by refusing the one call.
+//! told, by refusing the one call. A limit of time ends the session: there is no call to refuse.
+//!
+//! Each is crossed by a test that says its name (`tests/it/limits/`), and the error says its name and both figures.
+
+use std::time::Duration;
 
 /// What one side of a connection allows the other, and itself.
 #[derive(Clone, Debug)]
@@ -18,24 +22,48 @@ pub struct Limits {
     pub path_steps: usize,
     /// Capabilities in one message. Default 1,024.
     pub caps_per_message: usize,
-    /// Targets that the peer may hold of us. Default 1,048,576, of about 400 bytes each.
+    /// Targets that the peer may hold of us, and as many again in answers that are kept. Default 1,048,576, of about
+    /// 400 bytes each.
     pub exports: usize,
     /// Targets of the peer that we hold. Default 1,048,576.
     pub imports: usize,
-    /// Methods that run and have not returned before deliveries stop. Default 4,096.
+    /// Methods that run and have not returned before deliveries stop. Default 4,096: a task each.
     pub running_calls: usize,
-    /// Bytes of calls that wait for an answer or an argument to settle. Default 32 MiB, half the window: more
-    /// would keep out the call that frees them. As many of our own calls may wait for an echo.
+    /// Bytes of calls whose methods run and have not returned before deliveries stop; calls under 4 KiB are not
+    /// counted. Default 256 MiB: eight of the longest frames, for what a method that runs holds is in no window any
+    /// more.
+    pub running_bytes: usize,
+    /// Bytes of calls that wait for an answer or an argument to settle. Default 32 MiB. It is never more than half of
+    /// the window: more would keep out the call that frees them. As many of our own calls may wait for an echo.
     pub parked_bytes: usize,
+    /// Calls that wait for an answer or an argument to settle. Default 65,536, as many as a caller of the same
+    /// version has in flight at most.
+    pub parked_calls: usize,
+    /// Capabilities of calls that wait, for others or for their turn. Default 1,048,576: they take two bytes of a
+    /// message and some 50 of memory, which the window does not know.
+    pub waiting_caps: usize,
     /// Bytes of answers that are kept because the peer still holds their promises. Default 64 MiB.
     pub answer_bytes: usize,
-    /// Bytes of answers written and not taken by the transport before deliveries stop. Default 16 MiB.
+    /// Bytes of output that the peer caused (answers, releases, and all else that is no call of ours) and that the
+    /// transport has not taken, before deliveries stop. Default 16 MiB.
     pub unsent_answer_bytes: usize,
-    /// Bytes of answers not taken by the transport at which the session ends. Default 128 MiB.
+    /// Bytes of the same at which the session ends. Default 128 MiB.
     pub unsent_answer_bytes_hard: usize,
     /// How long output may wait without the transport taking any of it before the session ends: the peer does not
-    /// read. Default 30 seconds. Checked by the driver.
-    pub write_stall: std::time::Duration,
+    /// read. Default 30 seconds. Checked by the driver. [`Duration::MAX`] is for ever, here and below.
+    pub write_stall: Duration,
+    /// How long the peer may take to greet, from when the driver is first polled. Default 10 seconds: a greeting
+    /// takes one way of one small frame. Checked by the driver.
+    pub handshake: Duration,
+    /// After how long without a byte from the peer it is asked for a sign of life; sooner by up to a half. Default 30
+    /// seconds: less than what routers on the way remember an idle connection for. `None` asks never, and a
+    /// peer that has vanished without a word is not noticed, nor what it holds given back, until something is written
+    /// to it. Checked by the driver.
+    pub keep_alive: Option<Duration>,
+    /// How long a peer that was asked may stay silent before the session ends. Default 60 seconds: a slow line may
+    /// have that much in its buffers before the question. While output waits, `write_stall` counts instead. Checked
+    /// by the driver.
+    pub dead_peer: Duration,
     /// Bytes of calls in the waiting line of a caller that outruns its peer. Default 64 MiB. As many bytes of calls may
     /// be on their way in pieces.
     pub line_bytes: usize,
@@ -56,11 +84,17 @@ impl Default for Limits {
             exports: MIB,
             imports: MIB,
             running_calls: 4096,
+            running_bytes: 256 * MIB,
             parked_bytes: 32 * MIB,
+            parked_calls: 65_536,
+            waiting_caps: MIB,
             answer_bytes: 64 * MIB,
             unsent_answer_bytes: 16 * MIB,
             unsent_answer_bytes_hard: 128 * MIB,
-            write_stall: std::time::Duration::from_secs(30),
+            write_stall: Duration::from_secs(30),
+            handshake: Duration::from_secs(10),
+            keep_alive: Some(Duration::from_secs(30)),
+            dead_peer: Duration::from_secs(60),
             line_bytes: 64 * MIB,
             calls_in_flight: 65_536,
             unread_result_bytes: 64 * MIB,
@@ -83,7 +117,8 @@ pub(crate) const LOCAL_PATH_STEPS: usize = 64;
 pub(crate) const PROMISED_PATH_STEPS: usize = 1024;
 /// How often a call is sent on from a promise to what that has turned out to be. More is a circle.
 pub(crate) const MAX_HOPS: u16 = 4096;
-/// Calls that a peer may have made and not given up, whatever it is told: their answers are entries of a table.
+/// Calls that a peer may have made and not given up, whatever it is told: their answers are entries of a table. Errors
+/// name it `kept_calls`.
 pub(crate) const MAX_KEPT: usize = 1024 * 1024;
 /// Calls go to the waiting line once this many bytes wait to be written.
 pub(crate) const LINE_FROM: usize = 1024 * 1024;
@@ -106,3 +141,9 @@ pub(crate) const WHOLE_UP_TO: usize = 128 * 1024;
 pub(crate) const PIECE_BYTES: usize = 256 * 1024;
 /// Bodies of which a peer may have sent some pieces and not all, at a time. Every peer knows it.
 pub(crate) const BODIES_BEGUN: usize = 64;
+/// Calls from this many bytes on count as [`Limits::running_bytes`]: of smaller ones, [`Limits::running_calls`] is
+/// bound enough.
+pub(crate) const RUNNING_FROM: usize = 4 * 1024;
+/// Memory that a frame is given before any of it has come, in bytes. It grows with what comes, to four times that: a
+/// length field is a promise of the peer.
+pub(crate) const FRAME_FROM: usize = 256 * 1024;

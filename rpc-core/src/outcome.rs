@@ -5,13 +5,15 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::codec::{Capability, Encoded, SPLICE_FROM, Span};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Text};
 use crate::handle::Handle;
 use crate::schema::Schema;
 use crate::wire::Path;
 
 /// Bodies up to this length stay in the slot that waits for them, without an allocation.
 const INLINE: usize = 30;
+/// Failures up to this length are an entry of their table and no more.
+const SHORT_FAILURE: usize = 256;
 
 /// The bytes of a value: short ones in place, long ones shared.
 #[derive(Clone)]
@@ -84,18 +86,18 @@ pub(crate) enum Outcome<C> {
     /// The method returned a value.
     Value(Answer<C>),
     /// The method returned its own error; the text is that error in words, where it is known.
-    User(Answer<C>, String),
+    User(Answer<C>, Text),
     /// The call failed.
     Failed(Error),
 }
 
 impl<C> Outcome<C> {
-    /// Length of the kept bytes.
+    /// Length of the kept bytes. Of failures, only what is long counts.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Value(answer) | Self::User(answer, _) => answer.body.as_slice().len(),
-            Self::Failed(_) => 0,
+            Self::Failed(error) => error.len().saturating_sub(SHORT_FAILURE),
         }
     }
 
@@ -148,7 +150,7 @@ impl<C> Outcome<C> {
             Self::Value(_) => None,
             Self::User(answer, message) => {
                 let text = if message.is_empty() {
-                    "the method returned an error".to_owned()
+                    Text::Static("the method returned an error")
                 } else {
                     message.clone()
                 };
@@ -356,7 +358,7 @@ impl Reply {
             }
             Status::Failed(error) => Outcome::Failed(error),
             Status::Value => Outcome::Value(keep(encoded, schema)),
-            Status::User(message) => Outcome::User(keep(encoded, schema), message),
+            Status::User(message) => Outcome::User(keep(encoded, schema), message.into()),
         }
     }
 }

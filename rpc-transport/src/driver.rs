@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BufMut, Bytes};
 use farcall_core::Segment;
 use farcall_core::connection::{Connection, Input, Turned};
+use farcall_core::limits::Limits;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Sleep;
+
+use crate::watch::{Waiting, Watch};
 
 /// How long a turn may go on once its first calls have run, before what is there is written and others run.
 const TURN_TIME: Duration = Duration::from_micros(100);
@@ -39,15 +41,13 @@ pub struct Driver<S> {
     closing: bool,
     /// The peer has closed its direction, and calls that it detached still run.
     lingering: bool,
-    /// How long the peer may take nothing, and the timer that runs while output waits.
-    patience: Duration,
-    stall: Option<Pin<Box<Sleep>>>,
+    watch: Watch,
     /// How the last turn ended: after a bounded one, what has come in is handled before more is read.
     turned: Turned,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    pub(crate) fn new(stream: S, connection: Connection, side: Side, patience: Duration) -> Self {
+    pub(crate) fn new(stream: S, connection: Connection, side: Side, limits: &Limits) -> Self {
         Self {
             stream,
             connection,
@@ -56,8 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             writing: Writing::default(),
             closing: false,
             lingering: false,
-            patience,
-            stall: None,
+            watch: Watch::new(limits),
             turned: Turned::NeedInput,
         }
     }
@@ -80,6 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if bytes == 0 {
             return Poll::Ready(Ok(false));
         }
+        self.watch.heard();
         self.input.read(bytes);
         Poll::Ready(Ok(true))
     }
@@ -100,14 +100,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
             ready!(self.writing.poll(Pin::new(&mut self.stream), cx))?;
-            self.stall = None;
+            self.watch.took();
         }
     }
 
-    /// Whether output has waited for too long. Called only while it waits: there is no timer otherwise.
-    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let patience = self.patience;
-        self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience))).as_mut().poll(cx)
+    /// Whether the peer has taken too long, or was asked for a sign of life: then there is something to write.
+    #[inline]
+    fn poll_watch(&mut self, cx: &mut Context<'_>, blocked: bool) -> Poll<()> {
+        // Calls that run for a peer which has closed its direction need it no more.
+        if self.lingering {
+            return Poll::Pending;
+        }
+        self.watch.poll(cx, &self.connection, Waiting { blocked, closing: self.closing })
     }
 }
 
@@ -175,8 +179,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if wrote.is_pending() && !this.lingering && this.poll_stalled(cx).is_ready() {
-                this.connection.stalled(this.patience);
+            if (wrote.is_pending() || read.is_pending()) && this.poll_watch(cx, wrote.is_pending()).is_ready()
+            {
                 continue;
             }
             if read.is_pending() {

@@ -21,6 +21,9 @@ use crate::uri::Uri;
 /// How one side of a connection is set up: its limits, and the object that it offers.
 ///
 /// Both sides may offer one; who connects and who accepts makes no other difference.
+///
+/// Each connection has a timer, so the tokio runtime needs `enable_time`; see [`Limits::handshake`],
+/// [`Limits::keep_alive`] and [`Limits::write_stall`] for what it does and how to do without it.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     limits: Limits,
@@ -59,7 +62,7 @@ impl Endpoint {
 
     fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, side: Side) -> (Connection, Driver<S>) {
         let connection = Connection::new(self.limits.clone(), self.main.clone());
-        (connection.clone(), Driver::new(stream, connection, side, self.limits.write_stall))
+        (connection.clone(), Driver::new(stream, connection, side, &self.limits))
     }
 
     /// Connects to an address. The driver runs on the current tokio runtime.

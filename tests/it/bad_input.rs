@@ -121,7 +121,7 @@ fn bad_greetings() -> Vec<(Vec<u8>, String)> {
         (frame(7, &[&[1]]), early),
         (
             b"GET / HTTP/1.1\r\n\r\n".to_vec(),
-            "a frame says it is 542393671 bytes long; the limit `frame_bytes` is 33554432",
+            "a frame says it is 542393671 bytes long; the limit `frame_bytes` is 65536",
         ),
     ];
     cases.into_iter().map(|(bytes, reason)| (bytes, reason.to_owned())).collect()

@@ -5,8 +5,10 @@ use std::task::{Context, Poll, Waker};
 
 use farcall::prelude::*;
 use farcall::{Endpoint, Limits, main_stub};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
+
+use crate::kit::raw::hello;
 
 pub struct Store;
 
@@ -19,7 +21,8 @@ impl Store {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_loses_its_session() {
-    let (ours, theirs) = tokio::io::duplex(1024);
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    theirs.write_all(&hello()).await.unwrap();
     let (connection, driver) = Endpoint::new().connect_over(ours);
     let began = Instant::now();
     let store: StoreStub = main_stub(&connection);
@@ -36,6 +39,7 @@ async fn a_peer_that_does_not_read_loses_its_session() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_keeps_its_session() {
     let (ours, mut theirs) = tokio::io::duplex(1024);
+    theirs.write_all(&hello()).await.unwrap();
     let (connection, driver) = Endpoint::new().connect_over(ours);
     let store: StoreStub = main_stub(&connection);
     tokio::spawn(driver);

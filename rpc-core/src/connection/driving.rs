@@ -10,7 +10,7 @@ use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Repr;
 use crate::interface::MethodId;
-use crate::limits::{INITIAL_WINDOW, TURN_CHECK, TURN_FRAMES, TURN_OUTPUT};
+use crate::limits::{TURN_CHECK, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
 use crate::outcome::Reply;
 use crate::session::{Cap, Filled, Incoming, IncomingBody, What};
@@ -117,6 +117,7 @@ impl Connection {
         args: Args<'_>,
         reply: &mut Reply,
     ) -> bool {
+        let bytes = args.len();
         let Repr::Local(local) = &target.handle.0 else {
             let (body, owner, caps, filled) = match args {
                 Args::Wire { body, owner, caps, filled, .. } => (body, owner, caps, filled),
@@ -126,7 +127,7 @@ impl Connection {
             // A long one is passed on without being copied.
             let shared = owner.filter(|_| body.len() >= SPLICE_FROM);
             self.pass_on(
-                (id, flags),
+                self.running_sink(id, flags, bytes),
                 target,
                 method,
                 Box::new(Encoded {
@@ -152,7 +153,7 @@ impl Connection {
             reply: ReplyTo::Encode(reply),
             step: Step::Idle,
         };
-        let mut make_sink = || self.running_sink(id, flags);
+        let mut make_sink = || self.running_sink(id, flags, bytes);
         match deliver(local.target(), found, &mut call, &mut make_sink) {
             Delivered::Done => true,
             Delivered::Reply(ready) => {
@@ -181,14 +182,13 @@ impl Connection {
         filled.into_iter().map(take).collect()
     }
 
-    pub(super) fn running_sink(&self, id: i64, flags: u8) -> Sink {
-        self.with(|state| state.session.running(id, flags));
+    pub(super) fn running_sink(&self, id: i64, flags: u8, bytes: usize) -> Sink {
+        self.with(|state| state.session.running(id, flags, bytes));
         Sink::connection(self.clone(), id)
     }
 
     /// Passes a call on to where its target lives.
-    fn pass_on(&self, (id, flags): (i64, u8), target: &Capability, method: MethodId, encoded: Box<Encoded>) {
-        let sink = self.running_sink(id, flags);
+    fn pass_on(&self, sink: Sink, target: &Capability, method: MethodId, encoded: Box<Encoded>) {
         let info = target
             .interface
             .and_then(|interface| interface.find(method).ok().and_then(|(index, _)| interface.method(index)));
@@ -217,13 +217,6 @@ impl Connection {
             waker.wake();
         }
         waits
-    }
-
-    /// The transport has taken nothing for this long although there was something: the peer does not read (R6).
-    pub fn stalled(&self, patience: std::time::Duration) {
-        let text =
-            format!("the peer does not read: nothing was taken for {patience:?}, the limit `write_stall`");
-        self.close(Error::new(ErrorKind::Limit, text).with_may_have_run(true));
     }
 
     /// Registers the driver to be woken when there is something to do. Tells whether there is already; then a turn
@@ -262,6 +255,10 @@ impl Connection {
             None => "the peer closed the connection".to_owned(),
         };
         self.close(Error::new(ErrorKind::Disconnected, text));
+        // Nobody will write it any more, while handles may keep the connection for long.
+        let mut unwritten = Segment::default();
+        self.with(|state| state.session.out.swap(&mut unwritten));
+        drop(unwritten);
     }
 }
 
@@ -279,8 +276,7 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
             *budget -= 1;
             return Next::Deliver(incoming);
         }
-        // What the peer sent before our greeting came is bounded by the window that everybody begins with.
-        match input.next_frame(state.session.limits.frame_bytes.max(INITIAL_WINDOW)) {
+        match input.next_frame(state.session.longest_frame()) {
             Ok(Found::Frame) => {}
             Ok(Found::Later) => return Next::Batch,
             Ok(Found::Nothing) => {

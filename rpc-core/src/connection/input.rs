@@ -8,6 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::batch::Batch;
 use super::piece::{Piece, PieceHead};
 use crate::codec::SPLICE_FROM;
+use crate::limits::FRAME_FROM;
 use crate::session::Space;
 use crate::wire::{LENGTH_BYTES, kind};
 
@@ -52,7 +53,7 @@ pub(super) enum Found {
 
 impl Input {
     /// Where the transport puts what it reads. There is always room for some bytes; a long frame, or a piece of a large
-    /// body, has all the room it needs, so that it is read straight into its own allocation.
+    /// body, is read straight into its own allocation, which grows with what has come of it.
     pub fn space(&mut self) -> Limit<&mut BytesMut> {
         if let Some(space) = self.piece.as_deref_mut().and_then(Piece::space) {
             return space;
@@ -63,7 +64,8 @@ impl Input {
             self.buffer = BytesMut::with_capacity(READ_SPACE);
         }
         let wanted = if self.missing > 0 {
-            self.missing
+            // The peer has promised so much; memory is taken for what it keeps of that.
+            self.missing.min(FRAME_FROM.max(3 * self.buffer.len()))
         } else if self.busy {
             READ_AHEAD
         } else {

@@ -7,6 +7,7 @@
 mod batch;
 mod driving;
 mod input;
+mod liveness;
 mod piece;
 mod slot;
 
@@ -463,7 +464,7 @@ pub(crate) fn passed_reply(outcome: Outcome<Capability>, info: &'static MethodIn
 fn reply_of(outcome: Outcome<Capability>) -> Reply {
     let (status, answer) = match outcome {
         Outcome::Value(answer) => (Status::Value, answer),
-        Outcome::User(answer, message) => (Status::User(message), answer),
+        Outcome::User(answer, message) => (Status::User(message.to_string()), answer),
         Outcome::Failed(error) => return Reply::failed(error),
     };
     let mut reply = Reply::from_pool();

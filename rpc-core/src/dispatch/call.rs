@@ -65,6 +65,18 @@ pub(crate) struct WireArgs {
 }
 
 impl Args<'_> {
+    /// Bytes of them that came over a wire.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Wire { body, filled, .. } => {
+                body.len() + filled.iter().map(|arg| arg.body.len()).sum::<usize>()
+            }
+            Self::Plain { body, .. } => body.len(),
+            Self::Typed(_) | Self::Taken => 0,
+        }
+    }
+
     /// The same, once it is known how many of the parameters the caller sent.
     #[inline]
     pub(crate) fn with_present(mut self, sent: usize) -> Self {

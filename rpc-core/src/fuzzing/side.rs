@@ -303,7 +303,8 @@ impl Side {
             received = received.or(taken);
         }
         if method & 3 == does::WAIT {
-            self.session.running(id, flags);
+            // Some of them are long: what is counted is what they say.
+            self.session.running(id, flags, if method & 16 == 0 { 0 } else { 5000 });
             self.running.push((id, method, received));
             if self.session.set_running(id, id).is_some() {
                 self.complete(id, Some(Error::new(ErrorKind::Cancelled, "cancelled before it began")));

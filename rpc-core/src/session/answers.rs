@@ -10,13 +10,13 @@
 //! An answer is held by the peer's promise, by each live call that builds on it, and by each stub made of it
 //! (R12). When the last hold goes before the method has ended, the method is cancelled.
 
-use super::event::Retired;
+use super::event::{Retired, count_caps};
 use super::holds::gone;
 use super::settling::arg_in;
 use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, What};
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
-use crate::limits::CAP_BOUND;
+use crate::limits::{CAP_BOUND, RUNNING_FROM};
 use crate::outcome::{Body, Outcome, Reply, Status};
 use crate::wire::{BodyOf, Path, WireCap, flag};
 
@@ -70,6 +70,13 @@ pub(crate) struct Parked {
     /// The calls that it waits for.
     pub(crate) waits: Vec<i64>,
     pub(crate) what: What,
+}
+
+impl Parked {
+    /// How many capabilities it has.
+    pub(super) fn caps(&self) -> usize {
+        count_caps(&self.caps, &self.filled)
+    }
 }
 
 pub(crate) enum Dependent<P: Parts> {
@@ -148,6 +155,8 @@ impl<P: Parts> Session<P> {
         dependents: Vec<(SlotKey, Dependent<P>)>,
     ) {
         self.parked_bytes += parked.cost;
+        self.parked += 1;
+        self.waiting_caps += parked.caps();
         self.new_answer(id, flags, State::Parked(Box::new(parked)));
         for (on, dependent) in dependents {
             self.depend(on, dependent);
@@ -164,6 +173,7 @@ impl<P: Parts> Session<P> {
     /// Enters a call that could run and has to wait its turn.
     pub(crate) fn enqueue(&mut self, incoming: Incoming) {
         self.new_answer(incoming.id, incoming.flags, State::before(&incoming.body));
+        self.waiting_caps += incoming.caps();
         self.line_up(incoming);
     }
 
@@ -186,6 +196,7 @@ impl<P: Parts> Session<P> {
                 continue;
             }
             self.give_credit(incoming.cost);
+            self.waiting_caps -= incoming.caps();
             let entry = self.answer_ids.get(incoming.id).and_then(|key| self.answers.get_mut(key));
             if let Some(entry) = entry {
                 entry.state = State::Running(None);
@@ -219,9 +230,20 @@ impl<P: Parts> Session<P> {
         }
     }
 
-    /// A call was started and has not ended: it counts as running until [`complete`](Self::complete).
-    pub(crate) fn running(&mut self, id: i64, flags: u8) {
+    /// Deliveries stop while methods that run hold too much: then no number of them may run.
+    fn bound_running(&mut self) {
+        let room = self.running_bytes < self.limits.running_bytes;
+        self.running_most = if room { self.limits.running_calls } else { 0 };
+    }
+
+    /// A call of so many bytes was started and has not ended: it counts as running until [`complete`](Self::complete).
+    pub(crate) fn running(&mut self, id: i64, flags: u8, bytes: usize) {
         self.running += 1;
+        if bytes >= RUNNING_FROM {
+            self.long_runs.insert(id, bytes);
+            self.running_bytes += bytes;
+            self.bound_running();
+        }
         // After the end there is nobody to answer: the method is cancelled as soon as it says how.
         if self.ended().is_none() && self.answer_ids.get(id).is_none() {
             self.new_answer(id, flags, State::Running(None));
@@ -243,6 +265,12 @@ impl<P: Parts> Session<P> {
     /// A call that counts as running has ended. Its reply is dropped if nobody wants it.
     pub(crate) fn complete(&mut self, id: i64, reply: &mut Reply) {
         self.running = self.running.saturating_sub(1);
+        if !self.long_runs.is_empty()
+            && let Some(bytes) = self.long_runs.remove(&id)
+        {
+            self.running_bytes -= bytes;
+            self.bound_running();
+        }
         if let Some(key) = self.answer_ids.get(id) {
             self.finish_entry(key, reply);
             self.bound_unsent();
@@ -278,6 +306,7 @@ impl<P: Parts> Session<P> {
         let taken = std::mem::replace(reply, Reply::delivered());
         let outcome = self.bound_kept(taken.into_outcome());
         self.kept_bytes += outcome.len();
+        self.kept_caps += outcome.caps().len();
         self.new_answer(id, flags, State::Settled(outcome));
     }
 
@@ -335,6 +364,10 @@ impl<P: Parts> Session<P> {
 
     /// Writes a failure; of one that is too long for a frame, a part.
     pub(super) fn write_reject(&mut self, id: i64, error: &Error) {
+        // Many calls may fail for one reason. What is over the limit is not written: the session is about to end.
+        if self.unsent_answers() > self.limits.unsent_answer_bytes_hard {
+            return;
+        }
         let room = self.peer_frame_bytes.saturating_sub(ANSWER_HEAD);
         self.out.reject(id, error, room);
     }
@@ -439,8 +472,26 @@ impl<P: Parts> Session<P> {
         assert_eq!(self.parked_bytes, costs, "bytes of parked calls");
         let ready = self.ready.iter().map(|incoming| incoming.cost).sum::<usize>();
         if self.ended().is_none() {
-            assert_eq!(self.window_used, costs + ready + self.queued_cost(), "bytes in the window");
+            assert_eq!(
+                self.window_used,
+                costs + ready + self.queued().map(|incoming| incoming.cost).sum::<usize>(),
+                "bytes in the window"
+            );
         }
+        let caps = parked()
+            .map(|parked| parked.caps())
+            .chain(self.ready.iter().chain(self.queued()).map(Incoming::caps))
+            .sum::<usize>();
+        let kept = entries().filter_map(|entry| match &entry.state {
+            State::Settled(outcome) => Some(outcome.caps().len()),
+            _ => None,
+        });
+        let counted = (self.parked, self.waiting_caps, self.kept_caps);
+        assert_eq!(
+            counted,
+            (parked().count(), caps, kept.sum::<usize>()),
+            "calls and capabilities that wait"
+        );
         let holds = entries().map(|entry| entry.holds as usize).sum::<usize>();
         let waits = parked().map(|parked| parked.waits.len()).sum::<usize>();
         assert_eq!(holds, waits + self.pins, "holds on answers");

@@ -21,7 +21,7 @@ use super::event::Retired;
 use super::ids::IdHasher;
 use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, TargetKey};
 use crate::codec::Capability;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Text};
 use crate::limits::{BODIES_BEGUN, INITIAL_WINDOW, PIECE_BYTES};
 use crate::outcome::{Answer, Body, Outcome};
 use crate::wire::BodyOf;
@@ -311,7 +311,7 @@ impl<P: Parts> Session<P> {
                         self.bodies.answers.remove(&id);
                         let answer = Answer { body: Body::Shared(bytes), caps, schema: None };
                         let outcome =
-                            if user { Outcome::User(answer, String::new()) } else { Outcome::Value(answer) };
+                            if user { Outcome::User(answer, Text::EMPTY) } else { Outcome::Value(answer) };
                         self.handle_answer(id, outcome);
                         self.look_at_small_messages();
                     }
@@ -369,6 +369,7 @@ impl<P: Parts> Session<P> {
                     // It was given up while it waited.
                     _ => {
                         self.give_credit(first.cost);
+                        self.waiting_caps -= first.caps();
                         self.retire_call(first.target, first.caps, first.filled, first.body);
                         continue;
                     }
@@ -513,9 +514,9 @@ fn fill(mut body: Bytes, args: &[(u8, usize)], filled: &mut [Filled]) -> Bytes {
 
 #[cfg(any(test, fuzzing))]
 impl<P: Parts> Session<P> {
-    /// The costs of the calls that wait for a body, their own or another's.
-    pub(crate) fn queued_cost(&self) -> usize {
-        self.bodies.queues.values().flatten().map(|incoming| incoming.cost).sum()
+    /// The calls that wait for a body, their own or another's.
+    pub(crate) fn queued(&self) -> impl Iterator<Item = &Incoming> {
+        self.bodies.queues.values().flatten()
     }
 
     /// Panics if a body is under way.

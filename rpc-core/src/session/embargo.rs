@@ -186,7 +186,7 @@ impl<P: Parts> Session<P> {
 
     /// An echo is under way on this side: it counts as running until it is [back](Self::echo_back).
     pub(crate) fn echo_runs(&mut self, id: i64) {
-        self.running(id, flag::FORGET);
+        self.running(id, flag::FORGET, 0);
     }
 
     /// An echo of the peer has come as far as the calls before it.

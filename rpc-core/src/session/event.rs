@@ -104,6 +104,19 @@ impl Incoming {
     }
 }
 
+impl Incoming {
+    /// How many capabilities it has.
+    pub(super) fn caps(&self) -> usize {
+        count_caps(&self.caps, &self.filled)
+    }
+}
+
+/// The capabilities of a message, those of its arguments included.
+#[inline]
+pub(super) fn count_caps(caps: &[Cap], filled: &[Filled]) -> usize {
+    caps.len() + filled.iter().map(|arg| arg.caps.len()).sum::<usize>()
+}
+
 /// An argument of an incoming call that stands beside the others.
 pub(crate) struct Filled {
     pub(crate) param: u8,

@@ -3,7 +3,7 @@
 
 use super::answers::{AnswerEntry, Dependent, State};
 use super::event::Retired;
-use super::{Cap, Event, Parts, Session, SlotKey};
+use super::{Cap, Event, IdMap, Parts, Session, SlotKey};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::{Body, Outcome};
@@ -145,6 +145,7 @@ impl<P: Parts> Session<P> {
         self.answer_ids.remove(entry.id);
         if let State::Settled(outcome) = entry.state {
             self.kept_bytes = self.kept_bytes.saturating_sub(outcome.len());
+            self.kept_caps -= outcome.caps().len();
             self.retire_outcome(outcome);
         }
     }
@@ -198,9 +199,11 @@ impl<P: Parts> Session<P> {
                 }
             }
         }
+        self.answer_ids = IdMap::default();
         let targets = self.exports.drain();
         self.events.extend(targets.into_iter().map(|target| Event::Retired(Retired::Target(target))));
         (self.kept_bytes, self.kept_calls, self.parked_bytes, self.pins) = (0, 0, 0, 0);
+        (self.parked, self.waiting_caps, self.kept_caps) = (0, 0, 0);
     }
 }
 

@@ -296,7 +296,9 @@ impl<P: Parts> Session<P> {
 
     pub(crate) fn fail_import(&mut self, key: SlotKey, error: Error) {
         if let Some(import) = self.imports.get_mut(key) {
-            import.state = State::Settled { id: 0, forget: true, outcome: Box::new(Outcome::Failed(error)) };
+            let outcome = Box::new(Outcome::Failed(error));
+            self.unread_bytes += outcome.len();
+            import.state = State::Settled { id: 0, forget: true, outcome };
             let waiter = std::mem::take(&mut import.waiter);
             self.events.push(Event::Settled(waiter, key));
         }

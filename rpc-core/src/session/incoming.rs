@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::answers::{Dependent, Lookup, Parked};
 use super::{Cap, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, What};
 use crate::codec::Capability;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Text};
 use crate::limits::{CALL_COST, INITIAL_WINDOW};
 use crate::outcome::{Answer, Body, Outcome};
 use crate::wire::{CallMessage, Message, Path, VERSION, WireArg, WireCap, decode};
@@ -71,7 +71,7 @@ impl<P: Parts> Session<P> {
                             Error::new(ErrorKind::Limit, over.to_string()).with_may_have_run(true),
                         )
                     }
-                    None if user => Outcome::User(answer, String::new()),
+                    None if user => Outcome::User(answer, Text::EMPTY),
                     None => Outcome::Value(answer),
                 };
                 self.handle_answer(id, outcome);
@@ -103,6 +103,9 @@ impl<P: Parts> Session<P> {
                 let text = format!("the peer ended the session: {message}");
                 self.end(Error::new(kind, text).with_may_have_run(true));
             }
+            Message::Ping => self.handle_ping(),
+            // It has been noticed that something came, which is all that it says.
+            Message::Pong => {}
             Message::Hello { version, window, frame_bytes, name: _ } => {
                 self.handle_hello(version, window, frame_bytes)?;
             }
@@ -193,6 +196,13 @@ impl<P: Parts> Session<P> {
                 self.give_credit(cost);
                 return Ok(Some(incoming));
             }
+            let waiting = self.waiting_caps + incoming.caps();
+            if let Err(error) = self.check_waiting_caps(waiting) {
+                if let Some(IncomingBody::Arriving(number)) = arriving {
+                    self.give_up_call_body(number);
+                }
+                return Ok(self.refuse_call(refused, incoming.caps, incoming.filled, error));
+            }
             incoming.body = arriving.unwrap_or_else(|| IncomingBody::Kept(keep(call.body, owner)));
             self.enqueue(incoming);
             return Ok(None);
@@ -218,8 +228,8 @@ impl<P: Parts> Session<P> {
         // Calls that it has not given up stay in the tables, so a peer that gives up none is stopped at last.
         if self.kept_calls >= self.max_kept {
             return Err(format!(
-                "it has given up none of {} calls, and more are not kept for it",
-                self.kept_calls
+                "it has given up none of {} calls; the limit `kept_calls` is {}",
+                self.kept_calls, self.max_kept
             ));
         }
         let route = self.find_target(id, call.target, &call.path)?;
@@ -273,16 +283,12 @@ impl<P: Parts> Session<P> {
     }
 
     fn park_call(&mut self, id: i64, flags: u8, route: Target, args: Vec<ArgWait>, mut parked: Parked) {
-        let parked_bytes = self.parked_bytes + parked.cost;
-        if parked_bytes > self.limits.parked_bytes {
-            let limit = self.limits.parked_bytes;
-            let text =
-                format!("{parked_bytes} bytes of calls wait for others; the limit `parked_bytes` is {limit}");
+        if let Err(error) = self.check_parked_room(&parked) {
             let refused = Refused { id, flags, cost: parked.cost };
             if let IncomingBody::Arriving(number) = parked.body {
                 self.give_up_call_body(number);
             }
-            self.refuse_call(refused, parked.caps, parked.filled, Error::new(ErrorKind::Limit, text));
+            self.refuse_call(refused, parked.caps, parked.filled, error);
             return;
         }
         let mut dependents = Vec::new();
@@ -295,6 +301,33 @@ impl<P: Parts> Session<P> {
             parked.waits.push(on);
         }
         self.park(id, flags, parked, dependents);
+    }
+
+    /// Whether there is room for one more call that waits for others.
+    fn check_parked_room(&self, parked: &Parked) -> Result<(), Error> {
+        let over = |text: String| Err(Error::new(ErrorKind::Limit, text));
+        let (bytes, window) = (self.parked_bytes + parked.cost, self.limits.window_bytes.max(INITIAL_WINDOW));
+        let limit = self.limits.parked_bytes.min(window / 2);
+        if bytes > limit {
+            return over(format!(
+                "{bytes} bytes of calls wait for others; the limit `parked_bytes` is {limit}"
+            ));
+        }
+        let (calls, limit) = (self.parked + 1, self.limits.parked_calls);
+        if calls > limit {
+            return over(format!("{calls} calls wait for others; the limit `parked_calls` is {limit}"));
+        }
+        self.check_waiting_caps(self.waiting_caps + parked.caps())
+    }
+
+    /// Whether so many capabilities may wait in calls.
+    pub(super) fn check_waiting_caps(&self, caps: usize) -> Result<(), Error> {
+        let limit = self.limits.waiting_caps;
+        if caps > limit {
+            let text = format!("{caps} capabilities of calls wait; the limit `waiting_caps` is {limit}");
+            return Err(Error::new(ErrorKind::Limit, text));
+        }
+        Ok(())
     }
 
     fn find_earlier(&self, id: i64, on: i64) -> Result<Lookup, String> {
@@ -348,7 +381,8 @@ impl<P: Parts> Session<P> {
                 }
             }
         }
-        Ok(caps.into_iter().map(|cap| self.take_cap(cap)).collect())
+        let mut broken = None;
+        Ok(caps.into_iter().map(|cap| one_error(self.take_cap(cap), &mut broken)).collect())
     }
 
     fn take_cap(&mut self, cap: WireCap) -> Cap {
@@ -358,7 +392,9 @@ impl<P: Parts> Session<P> {
                 let key = self.import_capability(id);
                 if held >= self.limits.imports && self.imports.len() > held {
                     self.release(key);
-                    let text = format!("{held} targets of the peer are held; that is the limit `imports`");
+                    let (actual, limit) = (held + 1, self.limits.imports);
+                    let text =
+                        format!("{actual} targets of the peer would be held; the limit `imports` is {limit}");
                     return Cap::Broken(Error::new(ErrorKind::Limit, text));
                 }
                 Cap::Import(key)
@@ -369,8 +405,9 @@ impl<P: Parts> Session<P> {
             },
             WireCap::Answer(id, path) => match self.find_answer(id) {
                 Ok(Lookup::Unsettled(_)) if self.pins >= self.limits.imports => {
+                    let (actual, limit) = (self.pins + 1, self.limits.imports);
                     let text =
-                        format!("{} promises are held as stubs; the limit `imports` is that", self.pins);
+                        format!("{actual} promises would be held as stubs; the limit `imports` is {limit}");
                     Cap::Broken(Error::new(ErrorKind::Limit, text))
                 }
                 Ok(Lookup::Unsettled(_)) => {
@@ -479,6 +516,18 @@ fn later(args: &[WireArg<'_>]) -> Vec<(u8, usize)> {
         _ => None,
     };
     args.iter().filter_map(later).collect()
+}
+
+/// Capabilities that are broken for the same reason have one error between them: they are two bytes of a message.
+fn one_error(cap: Cap, last: &mut Option<Error>) -> Cap {
+    match (cap, &last) {
+        (Cap::Broken(error), Some(same)) if error == *same => Cap::Broken(same.clone()),
+        (Cap::Broken(error), _) => {
+            *last = Some(error.clone());
+            Cap::Broken(error)
+        }
+        (cap, _) => cap,
+    }
 }
 
 fn keep(body: &[u8], owner: Option<&Bytes>) -> Bytes {

@@ -99,8 +99,10 @@ impl<P: Parts> Session<P> {
         }
         let limit = self.limits.imports.min(MAX_KEPT);
         if self.imports.len() >= limit {
-            let text =
-                format!("{limit} results and targets of the peer are held; that is the limit `imports`");
+            let actual = self.imports.len() + 1;
+            let text = format!(
+                "{actual} results and targets of the peer would be held; the limit `imports` is {limit}"
+            );
             return Err(Error::new(ErrorKind::Limit, text));
         }
         let line = self.line_bytes + bytes;

@@ -21,6 +21,7 @@ mod ids;
 mod imports;
 mod incoming;
 mod line;
+mod liveness;
 mod plain;
 mod room;
 mod routes;
@@ -45,7 +46,7 @@ use bodies::Bodies;
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{INITIAL_WINDOW, Limits, MAX_KEPT};
-use crate::wire::{Out, Path};
+use crate::wire::{Mark, Out, Path};
 
 /// Where in its life a session is.
 #[derive(Debug)]
@@ -97,8 +98,18 @@ pub(crate) struct Session<P: Parts> {
     /// Bodies of the peer that come in pieces.
     bodies: Bodies,
     running: usize,
+    /// How many may run.
+    running_most: usize,
+    /// Bytes of those that run and are long, and which those are.
+    running_bytes: usize,
+    long_runs: HashMap<i64, usize>,
+    parked: usize,
     parked_bytes: usize,
+    /// Capabilities of calls that are parked or ready.
+    waiting_caps: usize,
     kept_bytes: usize,
+    /// Capabilities of answers that are kept.
+    kept_caps: usize,
     /// Calls that the peer has not given up, and how many of them there may be.
     kept_calls: usize,
     max_kept: usize,
@@ -112,6 +123,8 @@ pub(crate) struct Session<P: Parts> {
     credit_due: usize,
     /// Bytes of answers that the driver has taken and not yet written.
     writing_answers: usize,
+    /// Where the last pong stands in what was sent.
+    ponged: Option<Mark>,
     greeted: bool,
     /// The peer has greeted, and nothing stands against the short way of small calls.
     plain: bool,
@@ -131,6 +144,7 @@ impl<P: Parts> Session<P> {
             id,
             peer_frame_bytes: limits.frame_bytes,
             room: Arc::new(Room::new(limits.parked_bytes)),
+            running_most: limits.running_calls,
             limits,
             phase: Phase::Open,
             out,
@@ -157,8 +171,13 @@ impl<P: Parts> Session<P> {
             ready: VecDeque::new(),
             bodies: Bodies::default(),
             running: 0,
+            running_bytes: 0,
+            long_runs: HashMap::new(),
+            parked: 0,
             parked_bytes: 0,
+            waiting_caps: 0,
             kept_bytes: 0,
+            kept_caps: 0,
             kept_calls: 0,
             max_kept: MAX_KEPT,
             pins: 0,
@@ -167,6 +186,7 @@ impl<P: Parts> Session<P> {
             window_used: 0,
             credit_due: 0,
             writing_answers: 0,
+            ponged: None,
             greeted: false,
             plain: false,
             leaving: false,
@@ -286,7 +306,7 @@ impl<P: Parts> Session<P> {
         self.writing_answers = bytes;
     }
 
-    /// Bytes of answers that the transport has not taken.
+    /// Bytes that the peer has caused and that the transport has not taken.
     #[inline]
     pub(crate) fn unsent_answers(&self) -> usize {
         self.writing_answers + self.out.answer_bytes()
@@ -297,7 +317,7 @@ impl<P: Parts> Session<P> {
         let (unsent, limit) = (self.unsent_answers(), self.limits.unsent_answer_bytes_hard);
         if unsent > limit {
             let text = format!(
-                "the peer does not read: {unsent} bytes of answers wait; the limit `unsent_answer_bytes_hard` is {limit}"
+                "the peer does not read: {unsent} bytes wait for it; the limit `unsent_answer_bytes_hard` is {limit}"
             );
             self.end(Error::new(ErrorKind::Limit, text));
         }
@@ -312,7 +332,7 @@ impl<P: Parts> Session<P> {
     /// Whether another method may be started now (R6).
     #[inline]
     pub(crate) fn may_deliver(&self) -> bool {
-        self.running < self.limits.running_calls && self.unsent_answers() < self.limits.unsent_answer_bytes
+        self.running < self.running_most && self.unsent_answers() < self.limits.unsent_answer_bytes
     }
 }
 
@@ -333,6 +353,9 @@ impl<P: Parts> Session<P> {
         assert_eq!((self.embargoes.len(), self.lifts.len(), self.lined_on.len()), (0, 0, 0));
         assert_eq!(self.room.used(), 0);
         self.check_empty_bodies();
+        let others =
+            [self.parked, self.waiting_caps, self.kept_caps, self.running_bytes, self.long_runs.len()];
+        assert_eq!(others, [0; 5]);
     }
 }
 

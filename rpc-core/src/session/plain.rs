@@ -132,7 +132,7 @@ impl<P: Parts> Session<P> {
         let id = self.received_calls + 1;
         if !self.plain
             || !self.ready_is_empty()
-            || self.running + gathered >= self.limits.running_calls
+            || self.running + gathered >= self.running_most
             || self.unsent_answers() >= self.limits.unsent_answer_bytes
             || self.window_used + self.credit_due + cost > window
             || self.kept_calls + gathered >= self.max_kept

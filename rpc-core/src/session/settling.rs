@@ -41,6 +41,7 @@ impl<P: Parts> Session<P> {
             }
             if let Some(entry) = self.answers.get_mut(key) {
                 self.kept_bytes += outcome.len();
+                self.kept_caps += outcome.caps().len();
                 entry.state = State::Settled(outcome);
                 self.drop_if_unheld(key);
             }
@@ -49,12 +50,17 @@ impl<P: Parts> Session<P> {
 
     pub(super) fn bound_kept(&mut self, outcome: Outcome<Capability>) -> Outcome<Capability> {
         let kept = self.kept_bytes + outcome.len();
-        let limit = self.limits.answer_bytes;
-        if kept <= limit {
+        let caps = self.kept_caps + outcome.caps().len();
+        let text = if kept > self.limits.answer_bytes {
+            let limit = self.limits.answer_bytes;
+            format!("{kept} bytes of answers would be kept; the limit `answer_bytes` is {limit}")
+        } else if caps > self.limits.exports {
+            let limit = self.limits.exports;
+            format!("the answers that are kept would hold {caps} targets; the limit `exports` is {limit}")
+        } else {
             return outcome;
-        }
+        };
         self.retire_outcome(outcome);
-        let text = format!("{kept} bytes of answers would be kept; the limit `answer_bytes` is {limit}");
         Outcome::Failed(Error::new(ErrorKind::Limit, text).with_may_have_run(true))
     }
 
@@ -65,6 +71,7 @@ impl<P: Parts> Session<P> {
         part: Result<ChildPart, Error>,
         work: &mut Vec<(SlotKey, Outcome<Capability>)>,
     ) -> bool {
+        let part = self.bound_part(part);
         let Some(key) = self.answer_ids.get(child) else { return false };
         let Some(entry) = self.answers.get_mut(key) else { return false };
         let State::Parked(parked) = &mut entry.state else { return false };
@@ -76,6 +83,7 @@ impl<P: Parts> Session<P> {
                 None
             }
             Ok(ChildPart::Arg(filled)) => {
+                self.waiting_caps += filled.caps.len();
                 parked.filled.push(filled);
                 None
             }
@@ -102,6 +110,18 @@ impl<P: Parts> Session<P> {
         true
     }
 
+    /// An argument that has too many capabilities is none: calls that wait for others would multiply them.
+    fn bound_part(&mut self, part: Result<ChildPart, Error>) -> Result<ChildPart, Error> {
+        let Ok(ChildPart::Arg(filled)) = part else { return part };
+        match self.check_waiting_caps(self.waiting_caps + filled.caps.len()) {
+            Ok(()) => Ok(ChildPart::Arg(filled)),
+            Err(error) => {
+                self.drop_caps(filled.caps);
+                Err(error)
+            }
+        }
+    }
+
     /// Everything that a parked call waited for is there: it takes its place in the queue.
     fn make_ready(&mut self, key: SlotKey) {
         let Some(entry) = self.answers.get_mut(key) else { return };
@@ -113,6 +133,7 @@ impl<P: Parts> Session<P> {
         let Some(target) = target else { return };
         filled.sort_by_key(|arg| arg.param);
         self.parked_bytes = self.parked_bytes.saturating_sub(cost);
+        self.parked -= 1;
         self.line_up(Incoming { id, flags, target, method, caps, filled, body, cost, what });
     }
 
@@ -120,6 +141,8 @@ impl<P: Parts> Session<P> {
     pub(super) fn unpark(&mut self, key: SlotKey) {
         let Some(entry) = self.answers.get_mut(key) else { return };
         let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
+        self.waiting_caps -= parked.caps();
+        self.parked -= 1;
         let Parked { target, caps, filled, body, cost, .. } = *parked;
         self.parked_bytes = self.parked_bytes.saturating_sub(cost);
         self.give_credit(cost);

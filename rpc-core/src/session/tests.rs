@@ -3,12 +3,13 @@
 mod bodies;
 mod ids;
 mod limits;
+mod liveness;
 mod marks;
 mod waiting;
 
 use super::SlotKey;
 use crate::error::Error;
-use crate::fuzzing::{Random, Side, encoded, flatten, pair, session};
+use crate::fuzzing::{Random, Side, encoded, example, flatten, frames, pair, session, values};
 use crate::limits::Limits;
 use crate::wire::{CallFrame, LENGTH_BYTES, Out, Path, WireCap};
 
@@ -115,6 +116,45 @@ fn with_seeds(count: u64, most: usize, test: fn(&[u8])) {
 #[test]
 fn two_honest_sessions_leave_nothing_behind() {
     with_seeds(1000, 3000, pair);
+}
+
+#[test]
+fn r228_no_bytes_make_a_value_that_cannot_be_written() {
+    assert!(values(&example()));
+    let found = (1..=20_000).filter(|seed| {
+        let (mut random, mut bytes) = (Random::new(*seed), example());
+        for _ in 0..random.number() % 4 + 1 {
+            let at = random.number() as usize % bytes.len();
+            match random.number() % 3 {
+                0 => bytes[at] = random.number() as u8,
+                1 => bytes[at] = bytes[at].wrapping_add(1),
+                _ => bytes.insert(at, random.number() as u8 % 8),
+            }
+        }
+        values(&bytes)
+    });
+    assert!((1_000..19_000).contains(&found.count()), "some are values, and some are not");
+}
+
+/// What fuzzers have found on their way; each reaches something that no other does.
+#[test]
+fn the_seeds_of_the_fuzzers_pass() {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let value = |data: &[u8]| {
+        values(data);
+    };
+    let targets: [(&str, fn(&[u8])); 4] =
+        [("frames", frames), ("values", value), ("session", session), ("pair", pair)];
+    for (target, test) in targets {
+        let files: Vec<_> = std::fs::read_dir(seeds.join(target)).unwrap().collect();
+        assert!(files.len() > 50, "{target}");
+        for file in files {
+            let path = file.unwrap().path();
+            let data = std::fs::read(&path).unwrap();
+            let result = std::panic::catch_unwind(|| test(&data));
+            assert!(result.is_ok(), "it failed with {}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -72,6 +72,8 @@ pub(crate) enum Message<'a> {
     Discard {
         body: u64,
     },
+    Ping,
+    Pong,
 }
 
 #[derive(Debug)]
@@ -206,6 +208,8 @@ pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>
         kind::ECHO_BACK => Message::EchoBack { id: input.id()? },
         kind::PIECE => return Ok(Message::Piece { body: input.varint()?, bytes: input.0 }),
         kind::DISCARD => Message::Discard { body: input.varint()? },
+        kind::PING => Message::Ping,
+        kind::PONG => Message::Pong,
         kind::HELLO => {
             if input.slice(4)? != MAGIC {
                 return Err(WireError::BadMagic);

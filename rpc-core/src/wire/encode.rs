@@ -24,7 +24,8 @@ pub(crate) struct Out {
     splice_bytes: usize,
     /// Stream position of the first byte of `bytes`, payloads not counted.
     base: u64,
-    /// Bytes of answers among what waits, beside bodies.
+    /// Bytes of answers among what waits, beside bodies, and of whatever else is no call: what the peer can make this
+    /// side say.
     answer_bytes: usize,
     /// Bodies that leave in pieces, behind everything else.
     pub(super) bodies: OutBodies,
@@ -181,6 +182,13 @@ impl Out {
         length
     }
 
+    /// Ends a frame that the peer has caused.
+    #[inline]
+    fn end_caused(&mut self, frame: (usize, usize)) {
+        let length = self.end(frame);
+        self.count_answer(LENGTH_BYTES + length);
+    }
+
     #[inline]
     fn body(&mut self, encoded: &Encoded) {
         let mut done = 0;
@@ -263,14 +271,14 @@ impl Out {
     pub(crate) fn answer(&mut self, id: i64, user: bool, caps: &[WireCap], encoded: &Encoded) {
         let frame = self.begin_answer(id, answer_flags(user, caps), caps);
         self.body(encoded);
-        self.answer_bytes += self.end(frame);
+        self.end_caused(frame);
     }
 
     /// Appends an answer that was kept.
     pub(crate) fn kept_answer(&mut self, id: i64, user: bool, caps: &[WireCap], body: &[u8]) {
         let frame = self.begin_answer(id, answer_flags(user, caps), caps);
         self.bytes.extend_from_slice(body);
-        self.answer_bytes += self.end(frame);
+        self.end_caused(frame);
     }
 
     /// Appends an answer whose body goes in pieces.
@@ -311,33 +319,33 @@ impl Out {
             put_varint(&mut self.bytes, user.len() as u64);
             self.bytes.extend_from_slice(user);
         }
-        self.answer_bytes += self.end(frame);
+        self.end_caused(frame);
     }
 
     pub(crate) fn release(&mut self, id: i64, count: u64) {
         let frame = self.begin(kind::RELEASE);
         put_signed(&mut self.bytes, id);
         put_varint(&mut self.bytes, count);
-        self.end(frame);
+        self.end_caused(frame);
     }
 
     pub(crate) fn finish(&mut self, id: i64, cancel: bool) {
         let frame = self.begin(kind::FINISH);
         put_signed(&mut self.bytes, id);
         self.bytes.push(u8::from(cancel));
-        self.end(frame);
+        self.end_caused(frame);
     }
 
     pub(crate) fn pull(&mut self, id: i64) {
         let frame = self.begin(kind::PULL);
         put_signed(&mut self.bytes, id);
-        self.end(frame);
+        self.end_caused(frame);
     }
 
     pub(crate) fn credit(&mut self, bytes: u64) {
         let frame = self.begin(kind::CREDIT);
         put_varint(&mut self.bytes, bytes);
-        self.end(frame);
+        self.end_caused(frame);
     }
 
     pub(crate) fn goaway(&mut self, last: i64) {
@@ -364,8 +372,24 @@ impl Out {
     pub(crate) fn echo_back(&mut self, id: i64) {
         let frame = self.begin(kind::ECHO_BACK);
         put_signed(&mut self.bytes, id);
-        // Whoever does not read shall not be able to pile it up either.
-        self.answer_bytes += self.end(frame);
+        self.end_caused(frame);
+    }
+
+    /// Appends a question for a sign of life.
+    pub(crate) fn ping(&mut self) {
+        let frame = self.begin(kind::PING);
+        self.end(frame);
+    }
+
+    /// Appends the answer to it, unless one waits already: that one answers for all. `last` is where the last one
+    /// stands; gives where this one does.
+    pub(crate) fn pong(&mut self, last: Option<Mark>) -> Mark {
+        if let Some(last) = last.filter(|last| self.holds(*last)) {
+            return last;
+        }
+        let frame = self.begin(kind::PONG);
+        self.end(frame);
+        self.mark_back(1)
     }
 
     fn text(&mut self, text: &str) {

@@ -46,6 +46,8 @@ pub(crate) mod kind {
     pub(crate) const ECHO_BACK: u8 = 11;
     pub(crate) const PIECE: u8 = 14;
     pub(crate) const DISCARD: u8 = 15;
+    pub(crate) const PING: u8 = 12;
+    pub(crate) const PONG: u8 = 13;
 }
 
 /// The bits of a call's flags byte.

@@ -85,6 +85,14 @@ pub fn echo_back(call: i64) -> Vec<u8> {
     frame(11, &[&id(call)])
 }
 
+pub fn ping() -> Vec<u8> {
+    frame(12, &[])
+}
+
+pub fn pong() -> Vec<u8> {
+    frame(13, &[])
+}
+
 /// A capability in a message.
 pub fn own(id_of_sender: i64) -> Vec<u8> {
     [vec![0], id(id_of_sender)].concat()
@@ -249,6 +257,8 @@ pub enum Got {
     EchoBack {
         id: i64,
     },
+    Ping,
+    Pong,
 }
 
 struct Fields<'a>(&'a [u8]);
@@ -332,6 +342,8 @@ impl<'a> Fields<'a> {
             11 => Got::EchoBack { id: self.id() },
             14 => Got::Piece { body: self.number(), bytes: self.0.to_vec() },
             15 => Got::Discard { body: self.number() },
+            12 => Got::Ping,
+            13 => Got::Pong,
             other => panic!("the library sent the kind {other}"),
         }
     }
@@ -380,12 +392,17 @@ impl Stage {
         Self { endpoint: Endpoint::new().limits(limits).offer(main), transport }
     }
 
+    /// How its side of each connection is set up.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// A peer that has said nothing yet.
     pub async fn silent(&self) -> Raw {
         let (stream, served) = pipe(self.transport).await;
         let (server, driver) = self.endpoint.accept_over(served);
         tokio::spawn(driver);
-        Raw { stream, server, input: Vec::new() }
+        Raw { stream, patience: Duration::from_secs(10), server, input: Vec::new() }
     }
 
     /// A peer that has greeted and was greeted.
@@ -398,9 +415,14 @@ impl Stage {
 
     /// A peer that keeps the rules: it must not notice what others do.
     pub async fn neighbour<S: Stub>(&self) -> S {
+        self.client(Limits::default()).await
+    }
+
+    /// A peer that keeps the rules and has limits of its own.
+    pub async fn client<S: Stub>(&self, limits: Limits) -> S {
         let (stream, served) = pipe(self.transport).await;
         tokio::spawn(self.endpoint.accept_over(served).1);
-        let (client, driver) = Endpoint::new().connect_over(stream);
+        let (client, driver) = Endpoint::new().limits(limits).connect_over(stream);
         let stub = farcall::main_stub(&client);
         tokio::spawn(driver);
         stub
@@ -410,6 +432,8 @@ impl Stage {
 /// One end of a connection of which a [`Stage`] has the other.
 pub struct Raw {
     stream: Box<dyn Stream>,
+    /// How long to wait for the library to read or to say something.
+    pub patience: Duration,
     /// The other end.
     pub server: Connection,
     input: Vec<u8>,
@@ -427,7 +451,8 @@ impl Raw {
 
     /// A peer at the other end of this connection, which is driven already.
     pub async fn over(stream: Box<dyn Stream>, connection: Connection) -> Self {
-        let mut raw = Self { stream, server: connection, input: Vec::new() };
+        let mut raw =
+            Self { stream, patience: Duration::from_secs(10), server: connection, input: Vec::new() };
         raw.send(&hello()).await;
         assert_eq!(raw.next().await, Some(Got::Hello));
         raw
@@ -435,7 +460,7 @@ impl Raw {
 
     /// Writes bytes. What the library does not want to read any more is its own business.
     pub async fn send(&mut self, bytes: &[u8]) {
-        let written = tokio::time::timeout(Duration::from_secs(10), self.stream.write_all(bytes)).await;
+        let written = tokio::time::timeout(self.patience, self.stream.write_all(bytes)).await;
         let _ = written.expect("the library reads");
     }
 
@@ -455,8 +480,7 @@ impl Raw {
                     return Some(message);
                 }
             }
-            let read =
-                tokio::time::timeout(Duration::from_secs(10), self.stream.read_buf(&mut self.input)).await;
+            let read = tokio::time::timeout(self.patience, self.stream.read_buf(&mut self.input)).await;
             // A connection that was closed with something unread in it may end with an error.
             if read.expect("the library says something or closes").unwrap_or(0) == 0 {
                 return None;

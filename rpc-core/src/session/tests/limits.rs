@@ -322,7 +322,7 @@ fn a_peer_that_gives_up_no_call_is_stopped() {
     }
     two.go();
     let frame = split(&two.call_bytes(does::FAIL)).remove(0);
-    let text = "it has given up none of 100 calls, and more are not kept for it";
+    let text = "it has given up none of 100 calls; the limit `kept_calls` is 100";
     assert_eq!(refusal(&mut two.far, &frame), text);
 }
 
