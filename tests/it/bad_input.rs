@@ -65,7 +65,6 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, String)> {
         ("left over", frame(6, &[&id(1), &[0]]), "a frame has 1 bytes after its last field"),
         ("left over", frame(7, &[&[1, 2, 3]]), "a frame has 2 bytes after its last field"),
         ("unknown kind", frame(16, &[&[1]]), "a frame is of the unknown kind 16"),
-        ("reserved kind", frame(12, &[&[1]]), "a frame is of the unknown kind 12"),
         ("unknown flags of a call", frame(1, &[&head(192)]), "a frame has unknown flags 0xc0"),
         ("unknown flags of a call", frame(1, &[&head(128)]), "a frame has unknown flags 0x80"),
         ("unknown flags of an answer", frame(2, &[&id(1), &[8]]), "a frame has unknown flags 0x8"),
