@@ -38,11 +38,13 @@ pub use farcall_core::fault::Fault;
 pub use farcall_core::function::RpcFn;
 pub use farcall_core::limits::Limits;
 pub use farcall_core::promise::{CallFuture, NoPipeline, Pipeline, Promise};
+pub use farcall_core::reason::Reason;
 pub use farcall_core::schema::SchemaBuilder;
 pub use farcall_core::stub::{IntoStub, Stub};
 #[cfg(feature = "json")]
 pub use farcall_core::value::Json;
 pub use farcall_core::value::{IntoValue, Plain, RpcReturn, RpcValue};
+pub use farcall_core::weak::WeakStub;
 pub use farcall_macros::{RpcValue, rpc_target};
 pub use farcall_transport::{Driver, Endpoint, Server, Uri, connect, main_stub, probe, serve};
 

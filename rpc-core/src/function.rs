@@ -181,6 +181,7 @@ macro_rules! functions {
                     call.run(|($($argument,)*): ($($T,)*)| function($($argument),*));
                 })],
                 parent: None,
+                on_release: &[],
             };
         }
 
@@ -222,6 +223,7 @@ macro_rules! functions {
                     call.start_with(|($($argument,)*): ($($T,)*)| function($($argument),*));
                 })],
                 parent: None,
+                on_release: &[],
             };
         }
 

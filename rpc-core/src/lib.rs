@@ -13,17 +13,20 @@
 //! - `session`: the pure rules of one connection;
 //! - `connection`: a session, the one lock around it, and what waits for it;
 //! - `local`, `dispatch`, `sink`, `spawn`: calls inside this process, and running methods;
+//! - `reason`, `bell`, `weak`, `fuse`: why and when a stub breaks, and who waits for it;
 //! - `handle`, `promise`, `stub`, `function`, `fault`: what users hold;
 //! - `private`, `stub_impls`: what macro output may name;
 //! - `fuzzing`: what tests and fuzzers drive sessions with; not a part of the library.
 
 pub mod arg;
+mod bell;
 mod codec;
 pub mod connection;
 mod dispatch;
 pub mod error;
 pub mod fault;
 pub mod function;
+mod fuse;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 #[allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "not a part of the library")]
@@ -37,6 +40,7 @@ mod pool;
 #[doc(hidden)]
 pub mod private;
 pub mod promise;
+pub mod reason;
 pub mod schema;
 mod session;
 mod sink;
@@ -44,6 +48,7 @@ pub mod spawn;
 pub mod stub;
 mod stub_impls;
 pub mod value;
+pub mod weak;
 mod wire;
 
 pub use bytes::Bytes;

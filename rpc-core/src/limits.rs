@@ -115,6 +115,8 @@ pub(crate) const LOCAL_PATH_STEPS: usize = 64;
 /// Longest path that a promise is made for at all, in steps, so that a long chain of them costs no more than its
 /// length. What lies deeper is a broken promise.
 pub(crate) const PROMISED_PATH_STEPS: usize = 1024;
+/// Promises that a promised stub may lead through within this process, each of them settled to the next.
+pub(crate) const PROMISE_HOPS: usize = 64;
 /// How often a call is sent on from a promise to what that has turned out to be. More is a circle.
 pub(crate) const MAX_HOPS: u16 = 4096;
 /// Calls that a peer may have made and not given up, whatever it is told: their answers are entries of a table. Errors
@@ -124,6 +126,10 @@ pub(crate) const MAX_KEPT: usize = 1024 * 1024;
 pub(crate) const LINE_FROM: usize = 1024 * 1024;
 /// The waiting line is served again below this many unwritten bytes.
 pub(crate) const LINE_UNTIL: usize = 256 * 1024;
+/// Release hooks that run at once in a process: a lost connection may release very many targets.
+pub(crate) const RELEASE_HOOKS: usize = 64;
+/// How long a release hook may take while others wait for their turn.
+pub(crate) const RELEASE_PATIENCE: Duration = Duration::from_secs(30);
 /// Frames handled in one turn of the driver before it tries to write and lets others run.
 pub(crate) const TURN_FRAMES: usize = 1024;
 /// Frames after which a turn asks whether it has taken long enough.

@@ -15,6 +15,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
+
 use crate::error::Error;
 use crate::value::RpcValue;
 
@@ -97,7 +99,13 @@ pub struct Schema {
     needs_check: bool,
     /// The method whose result this is, for messages to humans.
     method: Option<&'static str>,
+    /// Puts the error of that method in words, from its encoding.
+    explain: Option<Explain>,
 }
+
+/// Puts a method's own error in words, from its encoding. It runs a user's `Deserialize` and `Display`, in a net; an
+/// error that holds stubs has no words.
+pub(crate) type Explain = fn(&Bytes) -> Option<String>;
 
 impl Schema {
     /// The schema of `T`.
@@ -116,6 +124,17 @@ impl Schema {
     #[must_use]
     pub(crate) fn of_method(self, name: &'static str) -> Self {
         Self { method: Some(name), ..self }
+    }
+
+    /// The same, for a method whose errors can be put in words.
+    #[must_use]
+    pub(crate) fn explained_by(self, explain: Explain) -> Self {
+        Self { explain: Some(explain), ..self }
+    }
+
+    /// How the error of the method is put in words, where that is known.
+    pub(crate) fn explain(&self) -> Option<Explain> {
+        self.explain
     }
 
     /// The method whose result this is, where that is known.

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::local::{Gather, LocalSlot};
-use crate::outcome::Reply;
+use crate::outcome::{Reply, Status};
 
 /// Where a reply goes. A sink that is dropped without one replies that the call was cancelled: nobody waits for
 /// ever (row 285).
@@ -97,7 +97,12 @@ impl Sink {
 
     fn deliver(&mut self, reply: Reply) {
         match self.0.take() {
-            Some(To::Connection(connection, id)) => connection.complete(id, reply),
+            Some(To::Connection(connection, id)) => {
+                if let Status::Failed(error) = &reply.status {
+                    error.say();
+                }
+                connection.complete(id, reply);
+            }
             Some(To::Local(slot)) => slot.settle_reply(reply),
             Some(To::Echo(connection, id)) => connection.echo_back(id),
             None => {}

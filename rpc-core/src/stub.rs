@@ -11,13 +11,19 @@ use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodId, MethodInfo};
 use crate::local::{Entry, LocalRef, LocalSlot, Parked, push};
 use crate::promise::{Pipeline, Promise};
+use crate::reason::Reason;
 use crate::sink::Sink;
 use crate::value::{RpcReturn, RpcValue};
+use crate::weak::WeakStub;
 
 /// A typed reference to a target, local or remote. `Clone` makes another reference to the same target, dropping
 /// the last one releases it.
 ///
 /// Stubs have the methods of their target and no others, so what every stub can do is here.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a stub",
+    note = "`#[rpc_target]` on an `impl` or a trait `Counter` makes the stub `CounterStub`"
+)]
 pub trait Stub: RpcValue<Pipeline = Self> + Pipeline + Clone + Sync {
     /// The interface that this stub calls.
     #[doc(hidden)]
@@ -39,20 +45,46 @@ pub trait Stub: RpcValue<Pipeline = Self> + Pipeline + Clone + Sync {
         })
     }
 
-    /// Waits until the connection behind this stub is over; gives the reason. For a target of this process it
-    /// waits for ever.
-    fn closed(&self) -> impl Future<Output = Error> + Send {
-        let connection = self.handle().connection().cloned();
-        async move {
-            match connection {
-                Some(connection) => connection.closed().await,
-                None => std::future::pending().await,
-            }
-        }
+    /// Waits until this stub breaks, and gives the [`Reason`]: at once if it is broken, and the same every time. From
+    /// then on each call on it fails at once with the error of the reason, and none runs. Rows 162 and 163.
+    ///
+    /// A stub breaks when its connection ends; one that was promised also when the promise fails; one that can be
+    /// taken back, when it is. A target of this process never breaks by itself. What breaks behind the peer, of which
+    /// the peer holds a stub itself, is not heard of here: calls tell.
+    ///
+    /// Who waits holds the stub, and so its target and its connection; wait on a [downgraded](Self::downgrade) one to
+    /// hold neither. Any number of tasks may wait, and one that stops leaves nothing behind.
+    ///
+    /// ```
+    /// # use farcall_core as farcall;
+    /// use farcall::function::RpcFn;
+    /// use farcall::reason::Reason;
+    /// use farcall::stub::Stub;
+    ///
+    /// # async fn example(callback: RpcFn<fn(i64)>) {
+    /// match callback.closed().await {
+    ///     Reason::Disconnected(error) => println!("connect again: {error}"),
+    ///     Reason::Revoked(error) => println!("it was taken back: {error}"),
+    ///     other => println!("gone for good: {other}"),
+    /// }
+    /// # }
+    /// ```
+    fn closed(&self) -> impl Future<Output = Reason> + Send {
+        self.handle().downgrade().closed()
+    }
+
+    /// The same stub, but one that keeps neither its target nor its connection.
+    fn downgrade(&self) -> WeakStub<Self> {
+        WeakStub::new(self)
     }
 }
 
 /// A target, or anything else that can be turned into a stub of type `S`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a target, or not one with this stub",
+    note = "write `#[rpc_target]` on its `impl`, or on its `impl` of a contract, and ask for the stub of that one",
+    note = "a closure becomes a stub with `RpcFn::new`"
+)]
 pub trait IntoStub<S: Stub>: Sized {
     /// Moves the target behind a stub. It is dropped after the last stub is gone, never inside the call that
     /// gives up the last one.
@@ -60,6 +92,7 @@ pub trait IntoStub<S: Stub>: Sized {
 }
 
 /// A stub is one already: it can be offered, or passed on, where a target can.
+#[diagnostic::do_not_recommend]
 impl<S: Stub> IntoStub<S> for S {
     fn into_stub(self) -> S {
         self

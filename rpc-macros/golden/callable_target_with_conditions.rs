@@ -143,6 +143,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Adder) -> Self {
             __farcall::Pipeline::from_handle(

@@ -175,6 +175,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: __T) -> Self {
             __farcall::Pipeline::from_handle(

@@ -175,6 +175,7 @@ const _: () = {
             parent: __farcall::Option::Some(
                 <__AdminExtends<K, __AdminMark> as __farcall::StubOf<__T>>::TABLE,
             ),
+            on_release: &[],
         };
         fn serve(target: __T) -> Self {
             __farcall::Pipeline::from_handle(

@@ -151,6 +151,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Ring<T, N>) -> Self {
             __farcall::Pipeline::from_handle(

@@ -118,6 +118,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Bad) -> Self {
             __farcall::Pipeline::from_handle(

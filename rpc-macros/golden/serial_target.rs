@@ -114,6 +114,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Counter) -> Self {
             __farcall::Pipeline::from_handle(

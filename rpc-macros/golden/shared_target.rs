@@ -159,6 +159,7 @@ const _: () = {
                     .spawned(),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Directory) -> Self {
             __farcall::Pipeline::from_handle(

@@ -83,6 +83,10 @@ use proc_macro::TokenStream;
 /// - `#[rpc(skip)]`: not on the stub
 /// - `#[rpc(call)]`: what a call of the stub itself runs; the stub can then be passed as an `RpcFn`
 /// - `#[rpc(spawn)]`: runs in a task of its own, for methods that compute for long
+/// - `#[rpc(on_release)]`: not on the stub; runs once, when the last stub is gone and no method runs any more, and before
+///   the target is dropped. It takes `&mut self` or `&self`, returns nothing, and may be an `async fn`. At most 64 run at
+///   once in a process; while others wait, one that takes longer than 30 seconds is given up. When the runtime itself
+///   ends, targets are dropped without it. On a contract it is the implementors' to write, or the default
 ///
 /// # Signatures
 ///

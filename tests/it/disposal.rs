@@ -99,6 +99,20 @@ impl Drop for Sour {
     }
 }
 
+/// Panics in its release hook, and then not in its `Drop`.
+pub struct Hooked;
+
+#[rpc_target]
+impl Hooked {
+    pub fn ping(&self) {}
+
+    #[rpc(on_release)]
+    async fn close(&self) {
+        tokio::task::yield_now().await;
+        panic!("it does not want to close");
+    }
+}
+
 pub struct House(Arc<Mutex<u32>>);
 
 #[rpc_target]
@@ -109,6 +123,10 @@ impl House {
 
     pub fn grumpy(&self) -> Grumpy {
         Grumpy
+    }
+
+    pub fn hooked(&self) -> Hooked {
+        Hooked
     }
 
     pub fn sour(&self) -> Sour {
@@ -238,5 +256,26 @@ async fn r303_panic_in_drop_is_only_logged() {
         let logged = logged.lock().unwrap();
         let [line] = logged.as_slice() else { panic!("{logged:?}") };
         assert!(line.starts_with("ERROR") && line.contains("Grumpy") && line.contains("panicked"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn r152_panic_in_a_release_hook_is_only_logged() {
+    let capture = Capture::default();
+    let logged = Arc::clone(&capture.0);
+    let _other = tracing::Dispatch::new(Capture::default());
+    let _guard = tracing::subscriber::set_default(capture);
+    for transport in [Transport::InProcess, Transport::Duplex, Transport::Tcp, Transport::Unix] {
+        logged.lock().unwrap().clear();
+        let (stub, _link) = open(transport, House(Arc::default())).await;
+        stub.hooked().await.unwrap().ping().await.unwrap();
+        until(|| !logged.lock().unwrap().is_empty()).await;
+        assert_eq!(stub.slow(9).await.unwrap(), 9);
+        let logged = logged.lock().unwrap();
+        let [line] = logged.as_slice() else { panic!("{logged:?}") };
+        assert!(
+            line.starts_with("ERROR") && line.contains("Hooked") && line.contains("release hook"),
+            "{line}"
+        );
     }
 }

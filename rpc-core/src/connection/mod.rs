@@ -10,6 +10,7 @@ mod input;
 mod liveness;
 mod piece;
 mod slot;
+mod watching;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,6 +21,7 @@ pub use driving::Turned;
 pub use input::Input;
 pub(crate) use slot::SlotRef;
 
+use crate::bell::Ringer;
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
@@ -52,7 +54,7 @@ struct State {
     /// Those who wait for a call to leave.
     sent: Vec<Waker>,
     /// Those who wait for the end.
-    closed: Vec<Waker>,
+    closed: Option<Ringer>,
     /// The driver has something to do beside writing and running calls.
     wake_driver: bool,
     /// The driver waits for its transport to take what it has: more to write is no reason to wake it.
@@ -104,6 +106,8 @@ enum Forward {
     Part(Sink, &'static MethodInfo, Path),
     /// A part of it is an argument.
     Arg(Arc<Gather>, u8, Path),
+    /// Those who wait for the stub to break look at it again.
+    Watch(Ringer),
 }
 
 impl std::fmt::Debug for Connection {
@@ -123,6 +127,7 @@ struct After {
     driver: Option<Waker>,
     wakers: Vec<Waker>,
     ended: bool,
+    closed: Option<Ringer>,
 }
 
 impl Connection {
@@ -136,7 +141,7 @@ impl Connection {
             driver: None,
             ready: Vec::new(),
             sent: Vec::new(),
-            closed: Vec::new(),
+            closed: None,
             wake_driver: false,
             blocked: false,
         };
@@ -207,6 +212,7 @@ impl Connection {
         for waker in after.wakers {
             waker.wake();
         }
+        drop(after.closed);
     }
 
     fn settled(&self, waiter: Waiter, key: SlotKey) {
@@ -221,6 +227,10 @@ impl Connection {
     #[cold]
     fn pass_on_all(&self, forwards: Vec<Forward>, key: SlotKey) {
         for forward in forwards {
+            if let Forward::Watch(ringer) = forward {
+                drop(ringer);
+                continue;
+            }
             let (outcome, schema) = self.outcome(key);
             pass_on(forward, outcome, schema);
         }
@@ -319,17 +329,19 @@ impl Connection {
 
     /// Waits until the connection is over; gives the reason.
     pub async fn closed(&self) -> Error {
-        std::future::poll_fn(|cx| {
-            let mut waker = Some(cx.waker().clone());
-            self.with(|state| match state.session.ended() {
-                Some(reason) => Poll::Ready(reason.clone()),
-                None => {
-                    wait_in(&mut state.closed, &mut waker);
-                    Poll::Pending
+        loop {
+            let mut ringer = Some(Ringer::default());
+            let looked = self.with(|state| match (state.session.ended(), &mut state.closed) {
+                (Some(reason), _) => Err(reason.clone()),
+                (None, closed) => {
+                    Ok(closed.get_or_insert_with(|| ringer.take().unwrap_or_default()).hearing())
                 }
-            })
-        })
-        .await
+            });
+            match looked {
+                Ok(hearing) => hearing.await,
+                Err(reason) => return reason,
+            }
+        }
     }
 
     /// Waits until calls can be sent without waiting in line: what a polite caller of many calls does (R5).
@@ -372,6 +384,7 @@ impl Connection {
 
     /// Ends the connection at once: every call of either side that has not ended fails.
     pub fn close(&self, reason: Error) {
+        reason.say();
         self.with(|state| {
             state.session.end(reason);
             state.wake_driver = true;
@@ -413,7 +426,6 @@ impl State {
             wakers.append(&mut self.ready);
         }
         if ended {
-            wakers.append(&mut self.closed);
             wakers.append(&mut self.sent);
         }
         Some(After {
@@ -421,6 +433,7 @@ impl State {
             driver,
             wakers,
             ended,
+            closed: if ended { self.closed.take() } else { None },
         })
     }
 }
@@ -450,6 +463,7 @@ fn pass_on(forward: Forward, outcome: Outcome<Capability>, schema: Option<&'stat
             sink.send(passed_reply(outcome.part(&path), info));
         }
         Forward::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
+        Forward::Watch(ringer) => drop(ringer),
     }
 }
 
@@ -464,7 +478,12 @@ pub(crate) fn passed_reply(outcome: Outcome<Capability>, info: &'static MethodIn
 fn reply_of(outcome: Outcome<Capability>) -> Reply {
     let (status, answer) = match outcome {
         Outcome::Value(answer) => (Status::Value, answer),
-        Outcome::User(answer, message) => (Status::User(message.to_string()), answer),
+        Outcome::User(answer, message) => {
+            let unsaid = answer.schema.and_then(Schema::explain).filter(|_| message.is_empty());
+            let body = || answer.body.to_bytes(0..answer.body.as_slice().len());
+            let said = unsaid.and_then(|explain| explain(&body()));
+            (Status::User(said.unwrap_or_else(|| message.to_string())), answer)
+        }
         Outcome::Failed(error) => return Reply::failed(error),
     };
     let mut reply = Reply::from_pool();

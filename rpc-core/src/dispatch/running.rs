@@ -35,9 +35,7 @@ pub(crate) fn deliver(
 ) -> Delivered {
     if found.spawned {
         let args = call.take_owned();
-        let sink = make_sink();
-        let target = Arc::clone(target);
-        spawn(Box::pin(async move { start(&target, found, args, sink) }));
+        spawn_start(Arc::clone(target), found, args, make_sink());
         return Delivered::Elsewhere;
     }
     deliver_here(target, found, call, make_sink)
@@ -83,11 +81,18 @@ fn deliver_here(
 /// Delivers a call whose arguments are owned; its reply goes to its sink.
 pub(crate) fn run_owned(target: &Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
     if found.spawned {
-        let target = Arc::clone(target);
-        spawn(Box::pin(async move { start(&target, found, args, sink) }));
+        spawn_start(Arc::clone(target), found, args, sink);
     } else {
         start(target, found, args, sink);
     }
+}
+
+/// Starts a call on a task of its own, which holds the target and may be the last to do so.
+fn spawn_start(target: Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
+    spawn(Box::pin(async move {
+        start(&target, found, args, sink);
+        target.retire();
+    }));
 }
 
 fn start(target: &Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink) {

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::call::{OwnedArgs, ReplyTo};
+use super::release::retire;
 use super::table::{Run, Table};
 use super::{Call, Found, MakeSink, Step, Target, cell, run_pending};
 use crate::error::{Error, ErrorKind};
@@ -12,7 +13,6 @@ use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
 use crate::outcome::Reply;
 use crate::sink::{Running, Sink, Token};
-use crate::spawn::drop_later;
 
 pub(super) struct SerialCell<T: Send + 'static> {
     state: Mutex<State<T>>,
@@ -81,6 +81,15 @@ impl<T: Send> SerialCell<T> {
 }
 
 impl<T: Send + 'static> SerialCell<T> {
+    /// See [`Target::retire`].
+    fn give_up(self: Arc<Self>) {
+        let Some(cell) = Arc::into_inner(self) else { return };
+        let state = cell.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(object) = state.object {
+            retire(object, cell.table);
+        }
+    }
+
     /// Puts the object back and runs what waits, until a method is not ready at once or nothing waits.
     fn go_on(self: &Arc<Self>, object: Box<T>) {
         let mut returned = Some(object);
@@ -195,9 +204,7 @@ impl<T: Send + 'static> Drop for Lease<T> {
         let (Some(cell), Some(object)) = (self.cell.take(), self.object.take()) else { return };
         cell.go_on(object);
         // Where nothing else keeps the target, it is dropped later, as ever, and not inside the method.
-        if let Some(cell) = Arc::into_inner(cell) {
-            drop_later((cell.table.interface)().name, cell);
-        }
+        cell.give_up();
     }
 }
 
@@ -244,5 +251,9 @@ impl<T: Send + 'static> Target for SerialCell<T> {
 
     fn mailbox(&self) -> &Mailbox {
         &self.mailbox
+    }
+
+    fn retire(self: Arc<Self>) {
+        self.give_up();
     }
 }

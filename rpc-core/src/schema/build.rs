@@ -40,6 +40,7 @@ impl SchemaBuilder {
             moves: !self.keeps,
             needs_check,
             method: None,
+            explain: None,
         }
     }
 

@@ -16,6 +16,7 @@ mod embargo;
 mod event;
 mod exports;
 mod handles;
+mod health;
 mod holds;
 mod ids;
 mod imports;
@@ -35,6 +36,7 @@ pub(crate) use bodies::Space;
 pub(crate) use embargo::Embargo;
 pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place, TargetKey, What};
 pub(crate) use exports::Exports;
+pub(crate) use health::Health;
 pub(crate) use ids::{IdMap, Slab, SlotKey};
 pub(crate) use imports::{Called, Import, Polled};
 pub(crate) use line::{InLine, Lined};
@@ -286,7 +288,7 @@ impl<P: Parts> Session<P> {
         let lost = if reason.kind() == ErrorKind::Disconnected {
             reason
         } else {
-            Error::new(reason.kind(), reason.message().to_owned()).with_may_have_run(true)
+            Error::new(reason.kind(), reason.said().to_owned()).with_may_have_run(true)
         };
         self.phase = Phase::Ended(lost.clone());
         self.end_imports(&lost);
