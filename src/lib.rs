@@ -39,14 +39,17 @@ pub use farcall_core::function::RpcFn;
 pub use farcall_core::limits::Limits;
 pub use farcall_core::promise::{CallFuture, NoPipeline, Pipeline, Promise};
 pub use farcall_core::reason::Reason;
+pub use farcall_core::revocable::{Revocable, RevokeOnDrop, Revoker};
 pub use farcall_core::schema::SchemaBuilder;
+pub use farcall_core::snapshot;
 pub use farcall_core::stub::{IntoStub, Stub};
+pub use farcall_core::stub_from;
 #[cfg(feature = "json")]
 pub use farcall_core::value::Json;
 pub use farcall_core::value::{IntoValue, Plain, RpcReturn, RpcValue};
 pub use farcall_core::weak::WeakStub;
 pub use farcall_macros::{RpcValue, rpc_target};
-pub use farcall_transport::{Driver, Endpoint, Server, Uri, connect, main_stub, probe, serve};
+pub use farcall_transport::{Driver, Endpoint, Server, Uri, connect, main_stub, probe, serve, testing};
 
 #[doc(hidden)]
 pub use farcall_core::private as __private;

@@ -47,11 +47,13 @@ pub enum ErrorKind {
     Unsupported,
     /// A fault of farcall itself.
     Internal,
+    /// The call waits for the turn of a serial target that its own caller holds: neither would end.
+    Deadlock,
 }
 
 impl ErrorKind {
     /// Every kind with its number on the wire. Numbers are never reused.
-    pub(crate) const ALL: [(Self, u8); 17] = [
+    pub(crate) const ALL: [(Self, u8); 18] = [
         (Self::Disconnected, 1),
         (Self::Cancelled, 2),
         (Self::DeadlineExceeded, 3),
@@ -69,6 +71,7 @@ impl ErrorKind {
         (Self::Upstream, 15),
         (Self::Unsupported, 16),
         (Self::Internal, 17),
+        (Self::Deadlock, 18),
     ];
 
     pub(crate) fn code(self) -> u8 {
@@ -100,6 +103,7 @@ impl fmt::Display for ErrorKind {
             Self::Upstream => "upstream call failed",
             Self::Unsupported => "unsupported",
             Self::Internal => "internal fault",
+            Self::Deadlock => "deadlock",
         })
     }
 }
@@ -184,6 +188,7 @@ impl Error {
                 | ErrorKind::Disposed
                 | ErrorKind::Upstream
                 | ErrorKind::Unsupported
+                | ErrorKind::Deadlock
         );
         Self(Arc::new(Inner {
             kind,

@@ -14,13 +14,11 @@ pub(crate) struct Fuse {
 }
 
 impl Fuse {
-    #[allow(dead_code, reason = "for targets that can be taken back")]
     pub(crate) fn new() -> Self {
         Self { reason: OnceLock::new(), ringer: Mutex::new(None) }
     }
 
     /// Breaks the stubs. The first reason stays; tells whether it is this one.
-    #[allow(dead_code, reason = "for targets that can be taken back")]
     pub(crate) fn blow(&self, reason: Reason) -> bool {
         let first = self.reason.set(reason).is_ok();
         let ringer = self.ringer.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -138,6 +138,12 @@ impl MethodInfo {
         self.params.count()
     }
 
+    /// Whether it takes and returns the same as `other`, whatever their names.
+    pub(crate) fn has_signature_of(&self, other: &Self) -> bool {
+        let signatures = |info: &Self| info.ids.iter().map(|id| id.0 as u32).collect::<Vec<_>>();
+        self.required == other.required && signatures(self) == signatures(other)
+    }
+
     /// The id of a call with so many arguments present: all up to the last that is not a trailing `None`.
     #[inline]
     pub fn id(&self, present: usize) -> MethodId {

@@ -12,9 +12,11 @@
 //! - `wire`: frames;
 //! - `session`: the pure rules of one connection;
 //! - `connection`: a session, the one lock around it, and what waits for it;
-//! - `local`, `dispatch`, `sink`, `spawn`: calls inside this process, and running methods;
+//! - `local`, `dispatch`, `sink`, `spawn`, `waiting`: calls inside this process, and running methods;
 //! - `reason`, `bell`, `weak`, `fuse`: why and when a stub breaks, and who waits for it;
-//! - `handle`, `promise`, `stub`, `function`, `fault`: what users hold;
+//! - `sites`, `snapshot`: what is held over a connection, and where it comes from;
+//! - `relay`: references that stand before others;
+//! - `handle`, `promise`, `stub`, `function`, `revocable`, `later`, `fault`: what users hold;
 //! - `private`, `stub_impls`: what macro output may name;
 //! - `fuzzing`: what tests and fuzzers drive sessions with; not a part of the library.
 
@@ -33,6 +35,7 @@ mod fuse;
 pub mod fuzzing;
 pub mod handle;
 pub mod interface;
+mod later;
 pub mod limits;
 mod local;
 mod outcome;
@@ -41,15 +44,21 @@ mod pool;
 pub mod private;
 pub mod promise;
 pub mod reason;
+mod relay;
+pub mod revocable;
 pub mod schema;
 mod session;
 mod sink;
+mod sites;
+pub mod snapshot;
 pub mod spawn;
 pub mod stub;
 mod stub_impls;
 pub mod value;
+mod waiting;
 pub mod weak;
 mod wire;
 
 pub use bytes::Bytes;
+pub use later::stub_from;
 pub use wire::Segment;

@@ -1,6 +1,7 @@
 //! Stubs: making calls, and what every stub can do beside the methods of its target.
 
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::arg::{ArgEncoder, ArgList, ParamList};
@@ -13,6 +14,7 @@ use crate::local::{Entry, LocalRef, LocalSlot, Parked, push};
 use crate::promise::{Pipeline, Promise};
 use crate::reason::Reason;
 use crate::sink::Sink;
+use crate::sites::recording;
 use crate::value::{RpcReturn, RpcValue};
 use crate::weak::WeakStub;
 
@@ -38,7 +40,7 @@ pub trait Stub: RpcValue<Pipeline = Self> + Pipeline + Clone + Sync {
     /// Waits until calls need not wait in line behind others for room on the connection. A call never blocks and
     /// never needs this; a caller of very many calls is polite to wait.
     fn ready(&self) -> impl Future<Output = ()> + Send {
-        let connection = self.handle().connection().cloned();
+        let connection = self.handle().connection();
         std::future::poll_fn(move |cx| match &connection {
             Some(connection) => connection.poll_ready(cx),
             None => std::task::Poll::Ready(()),
@@ -102,16 +104,31 @@ impl<S: Stub> IntoStub<S> for S {
 /// Makes a call: what every method of a stub does. The arguments are encoded before any lock is taken; the call
 /// is on its way, in order, when this returns.
 #[inline]
+#[track_caller]
 pub fn call<R: RpcReturn, P: ParamList, A: ArgList<P>>(
     handle: &Handle,
     interface: &'static Interface,
     index: usize,
     args: A,
 ) -> Promise<R::Value, R::Error> {
-    Promise::from_handle(call_untyped(handle, interface, index, args))
+    let promise = call_untyped(handle, interface, index, args);
+    if recording() {
+        note_call(&promise, interface, index);
+    }
+    Promise::from_handle(promise)
+}
+
+/// Leaves a note of where the call was made (row 159).
+#[cold]
+#[track_caller]
+fn note_call(promise: &Handle, interface: &'static Interface, index: usize) {
+    if let Some(info) = interface.method(index) {
+        crate::connection::note_call(promise, info.name, Location::caller());
+    }
 }
 
 #[inline]
+#[track_caller]
 fn call_untyped<P: ParamList, A: ArgList<P>>(
     handle: &Handle,
     interface: &'static Interface,
@@ -139,6 +156,7 @@ fn call_untyped<P: ParamList, A: ArgList<P>>(
 }
 
 #[inline]
+#[track_caller]
 fn encode_args<P: ParamList, A: ArgList<P>>(
     info: &MethodInfo,
     args: A,
@@ -148,6 +166,16 @@ fn encode_args<P: ParamList, A: ArgList<P>>(
     match args.encode(&mut encoder) {
         Ok(()) => {
             let present = encoder.finish();
+            if info.params.needs_check()
+                && let Err(error) = info.params.check_sent(&encoded, present)
+            {
+                let error = bad_argument(info, &error);
+                crate::pool::give(encoded);
+                return Err(error);
+            }
+            if info.args_have_caps && recording() && !encoded.caps.is_empty() {
+                encoded.at = Some(Location::caller());
+            }
             Ok((info.id(present), encoded))
         }
         Err(error) => {
@@ -162,8 +190,9 @@ fn bad_argument(info: &MethodInfo, error: &Error) -> Error {
     Error::new(error.kind(), format!("calling `{}`: {}", info.name, error.message())).did_not_run()
 }
 
+/// Makes a call whose arguments are encoded and whose result can be awaited.
 #[inline]
-fn send_encoded(
+pub(crate) fn send_encoded(
     handle: &Handle,
     id: MethodId,
     info: &'static MethodInfo,
@@ -172,6 +201,7 @@ fn send_encoded(
     let slot = match &handle.0 {
         Repr::Slot(slot) => slot,
         Repr::Shared(slot) => &**slot,
+        Repr::Relay(relay) => return relay.call(id, info, encoded),
         _ => return call_encoded(handle, id, info, encoded),
     };
     if !slot.hosts(&encoded) {

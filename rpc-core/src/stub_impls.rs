@@ -99,7 +99,10 @@ macro_rules! impl_stub {
                 deserializer: __D,
             ) -> $crate::private::Result<Self, __D::Error> {
                 $crate::private::Result::map(
-                    $crate::private::deserialize_stub(deserializer),
+                    $crate::private::deserialize_stub(
+                        deserializer,
+                        <Self as $crate::private::Stub>::interface,
+                    ),
                     $crate::private::Pipeline::from_handle,
                 )
             }

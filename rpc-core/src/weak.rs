@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::handle::{Handle, Repr};
 use crate::local::{LocalRef, LocalSlot};
 use crate::reason::Reason;
+use crate::relay::Relay;
 use crate::session::SlotKey;
 use crate::stub::Stub;
 use crate::wire::Path;
@@ -68,6 +69,7 @@ pub(crate) enum WeakHandle {
     Slot(Connection, SlotKey, Path),
     Local(Weak<LocalRef>),
     LocalCall(Weak<LocalSlot>, Path),
+    Relay(Weak<Relay>),
     Broken(Error),
 }
 
@@ -89,6 +91,7 @@ impl Handle {
             Repr::Shared(found) => slot(found),
             Repr::Local(local) => WeakHandle::Local(Arc::downgrade(local)),
             Repr::LocalCall(local) => WeakHandle::LocalCall(local.downgrade(), local.path.clone()),
+            Repr::Relay(relay) => WeakHandle::Relay(Arc::downgrade(relay)),
             Repr::Broken(error) => WeakHandle::Broken(error.clone()),
         }
     }
@@ -102,6 +105,7 @@ impl WeakHandle {
             Self::LocalCall(slot, path) => {
                 slot.upgrade()?.another(path.clone()).map(|local| Handle(Repr::LocalCall(local)))
             }
+            Self::Relay(relay) => relay.upgrade().map(|relay| Handle(Repr::Relay(relay))),
             Self::Broken(error) => Some(Handle::broken(error.clone())),
         }
     }
@@ -118,7 +122,7 @@ impl WeakHandle {
         }
     }
 
-    fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         match self {
             Self::Slot(connection, key, path) => connection.look(*key, path),
             Self::Local(local) => match local.upgrade() {
@@ -127,6 +131,10 @@ impl WeakHandle {
             },
             Self::LocalCall(slot, path) => match slot.upgrade() {
                 Some(slot) => slot.look(path),
+                None => Look::Broken(Reason::released()),
+            },
+            Self::Relay(relay) => match relay.upgrade() {
+                Some(relay) => relay.look(),
                 None => Look::Broken(Reason::released()),
             },
             Self::Broken(error) => Look::Broken(Reason::of_rejection(error.upstream())),

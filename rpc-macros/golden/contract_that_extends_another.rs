@@ -91,6 +91,7 @@ const _: () = {
         K: 'static,
     {
         /// Calls `compact` of the target.
+        #[track_caller]
         pub fn compact(
             &self,
             keys: impl __farcall::Argument<Vec<K>>,

@@ -53,6 +53,7 @@ const _: () = {
     #[automatically_derived]
     impl BadStub {
         /// Calls `fine` of the target.
+        #[track_caller]
         pub fn fine(
             &self,
             amount: impl __farcall::Argument<i64>,

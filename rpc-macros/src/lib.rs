@@ -57,8 +57,10 @@ use proc_macro::TokenStream;
 /// That is what they come to; what is printed says the same by names under `farcall::__private`.
 ///
 /// Methods with `&self` run side by side. If one of them takes `&mut self`, all methods of the target run one after
-/// another, in the order in which the calls came, and each holds the target until it returns: one that awaits its
-/// own caller waits for ever.
+/// another, in the order in which the calls came, and each holds the target until it returns: one that awaits what waits
+/// for its turn there, as a callback that calls the target, waits for itself. In one process the call that closes such
+/// a circle fails with `ErrorKind::Deadlock`; over a connection it cannot be known, and a warning is logged. Return
+/// first, detach the call, or make the methods `&self` and lock what they share.
 ///
 /// # On a trait
 ///

@@ -28,6 +28,7 @@ use crate::uri::Uri;
 pub struct Endpoint {
     limits: Limits,
     main: Option<Handle>,
+    record_sites: bool,
 }
 
 impl Endpoint {
@@ -50,6 +51,15 @@ impl Endpoint {
         self
     }
 
+    /// Has its connections record where the stubs, functions and calls come from that are held over them, for
+    /// [`Connection::snapshot`]: the line of each call, and the methods that pass and return them. It is off unless asked
+    /// for; see [`Connection::record_sites`] for what it costs.
+    #[must_use]
+    pub fn record_sites(mut self) -> Self {
+        self.record_sites = true;
+        self
+    }
+
     /// Runs a connection over a byte stream that was asked for; the driver has to be polled or spawned.
     pub fn connect_over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> (Connection, Driver<S>) {
         self.over(stream, Side::Connecting)
@@ -62,6 +72,9 @@ impl Endpoint {
 
     fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, side: Side) -> (Connection, Driver<S>) {
         let connection = Connection::new(self.limits.clone(), self.main.clone());
+        if self.record_sites {
+            connection.record_sites();
+        }
         (connection.clone(), Driver::new(stream, connection, side, &self.limits))
     }
 

@@ -5,12 +5,14 @@
 //! - `endpoint`: connecting and serving;
 //! - `driver`: the loop that pumps a connection through a byte stream;
 //! - `probe`: byte streams that count frames and round trips, and that add delay;
+//! - `testing`: what tests of programs assert;
 //! - `uri`: addresses;
 //! - `watch`: the one timer of a connection.
 
 mod driver;
 mod endpoint;
 pub mod probe;
+pub mod testing;
 mod uri;
 mod watch;
 

@@ -90,6 +90,9 @@ impl Connection {
         }
         let caps = self.take_caps(caps);
         let filled = self.take_filled(filled);
+        if !caps.is_empty() && crate::sites::recording() {
+            self.note_received(&caps, &target, MethodId(method));
+        }
         let kept;
         let (body, owner) = match body {
             IncomingBody::Frame(span) => {
@@ -136,6 +139,7 @@ impl Connection {
                     caps,
                     promises: Vec::new(),
                     filled,
+                    at: None,
                 }),
             );
             return false;
@@ -154,6 +158,7 @@ impl Connection {
             step: Step::Idle,
         };
         let mut make_sink = || self.running_sink(id, flags, bytes);
+        let _driving = crate::waiting::driving(self.id());
         match deliver(local.target(), found, &mut call, &mut make_sink) {
             Delivered::Done => true,
             Delivered::Reply(ready) => {

@@ -6,6 +6,7 @@
 
 mod batch;
 mod driving;
+mod holding;
 mod input;
 mod liveness;
 mod piece;
@@ -18,6 +19,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 pub use driving::Turned;
+pub(crate) use holding::{note_call, note_interface};
 pub use input::Input;
 pub(crate) use slot::SlotRef;
 
@@ -245,7 +247,9 @@ impl Connection {
             polled
         });
         match polled {
-            crate::session::Polled::Settled { outcome, schema, .. } => (self.take_outcome(outcome), schema),
+            crate::session::Polled::Settled { outcome, schema, .. } => {
+                (self.take_result(key, outcome), schema)
+            }
             crate::session::Polled::Pending => {
                 (Outcome::Failed(Error::new(ErrorKind::Internal, "a call settled and is pending")), None)
             }

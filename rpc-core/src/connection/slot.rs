@@ -175,7 +175,7 @@ impl SlotRef {
             }
         });
         if let (Some((outcome, schema)), Some(sink)) = (settled, sink) {
-            let outcome = self.connection.take_outcome(outcome);
+            let outcome = self.connection.take_result(key, outcome);
             super::pass_on(Forward::Part(sink, info, self.path.clone()), outcome, schema);
         }
     }
@@ -213,7 +213,7 @@ impl SlotRef {
             }
         });
         if let (Some((outcome, _)), Some(gather)) = (settled, gather) {
-            gather.fill(param, self.connection.take_outcome(outcome).arg_at(&self.path));
+            gather.fill(param, self.connection.take_result(key, outcome).arg_at(&self.path));
         }
     }
 
@@ -224,6 +224,12 @@ impl SlotRef {
         let taken = self.connection.with(|state| state.session.take_plain(key))?;
         self.key = SlotKey::NOWHERE;
         Some(taken)
+    }
+
+    /// Why its outcome cannot be awaited here, if that is seen.
+    #[inline]
+    pub(crate) fn blocked(&self) -> Option<Error> {
+        crate::waiting::blocked(self.connection.id())
     }
 
     /// Asks for the outcome of a call for the first time. `true`: it has not settled, and its task will be woken.
@@ -258,7 +264,7 @@ impl SlotRef {
                 if removed {
                     self.key = SlotKey::NOWHERE;
                 }
-                Poll::Ready(self.connection.take_outcome(outcome))
+                Poll::Ready(self.connection.take_result(key, outcome))
             }
         }
     }

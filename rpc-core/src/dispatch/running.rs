@@ -14,6 +14,7 @@ use crate::local::LocalSlot;
 use crate::outcome::Reply;
 use crate::sink::{Running, Sink, Token};
 use crate::spawn::{BoxFuture, spawn};
+use crate::waiting::{Turn, driving, polling};
 
 /// What came of a delivery.
 pub(crate) enum Delivered {
@@ -57,23 +58,35 @@ fn deliver_here(
             promise.pass_result(make_sink(), info);
             Delivered::Elsewhere
         }
-        Step::Pending(mut future) => {
-            match poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(mut reply) => match reply.take_passed() {
-                    None => Delivered::Reply(reply),
-                    Some(promise) => {
-                        promise.pass_result(make_sink(), info);
-                        Delivered::Elsewhere
-                    }
-                },
-                Poll::Pending => {
-                    let sink = make_sink();
-                    let token = Arc::new(Token::default());
-                    sink.set_running(Running::Task(Arc::clone(&token)));
-                    run_pending(info, future, sink, token);
-                    Delivered::Elsewhere
-                }
+        Step::Pending(future) => first_poll(info, future, None, make_sink),
+        Step::Holding(future, turn) => first_poll(info, future, Some(turn), make_sink),
+    }
+}
+
+fn first_poll(
+    info: &'static MethodInfo,
+    mut future: BoxFuture<Reply>,
+    turn: Option<Arc<Turn>>,
+    make_sink: &mut MakeSink<'_>,
+) -> Delivered {
+    let _driving = driving(0);
+    match poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(mut reply) => match reply.take_passed() {
+            None => Delivered::Reply(reply),
+            Some(promise) => {
+                promise.pass_result(make_sink(), info);
+                Delivered::Elsewhere
             }
+        },
+        Poll::Pending => {
+            let sink = make_sink();
+            let token = Arc::new(Token::default());
+            if let Some(turn) = &turn {
+                turn.held_by(&token);
+            }
+            sink.set_running(Running::Task(Arc::clone(&token)));
+            run_pending(info, future, sink, token, turn);
+            Delivered::Elsewhere
         }
     }
 }
@@ -143,8 +156,9 @@ pub(crate) fn run_pending(
     future: BoxFuture<Reply>,
     sink: Sink,
     token: Arc<Token>,
+    turn: Option<Arc<Turn>>,
 ) {
-    spawn(Box::pin(RunningMethod { info, future: Some(future), sink: Some(sink), token }));
+    spawn(Box::pin(RunningMethod { info, future: Some(future), sink: Some(sink), token, turn }));
 }
 
 struct RunningMethod {
@@ -152,6 +166,8 @@ struct RunningMethod {
     future: Option<BoxFuture<Reply>>,
     sink: Option<Sink>,
     token: Arc<Token>,
+    /// Where it holds a target.
+    turn: Option<Arc<Turn>>,
 }
 
 impl Future for RunningMethod {
@@ -170,8 +186,13 @@ impl Future for RunningMethod {
             this.sink = None;
             return Poll::Ready(());
         }
-        match poll(this.info, future.as_mut(), cx) {
-            Poll::Pending => Poll::Pending,
+        match polling(&this.token, || poll(this.info, future.as_mut(), cx)) {
+            Poll::Pending => {
+                if let Some(turn) = &this.turn {
+                    turn.look(this.info.name, cx.waker());
+                }
+                Poll::Pending
+            }
             Poll::Ready(mut reply) => {
                 this.future = None;
                 if let Some(sink) = this.sink.take() {

@@ -7,8 +7,8 @@ mod slot;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use gather::Gather;
-pub(crate) use mailbox::{Entry, Mailbox, push};
-pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked};
+pub(crate) use mailbox::{Entry, Mailbox, is_running, push};
+pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner};
 
 use crate::bell::Ringer;
 use crate::dispatch::Target;

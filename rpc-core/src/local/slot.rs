@@ -22,8 +22,9 @@ use crate::interface::{MethodId, MethodInfo};
 use crate::limits::{CALL_COST, LOCAL_PATH_STEPS, MAX_HOPS};
 use crate::outcome::{Outcome, Reply, Status};
 use crate::session::{Room, Taken};
-use crate::sink::{Running, Sink};
+use crate::sink::{Running, Sink, Token};
 use crate::value::RpcReturn;
+use crate::waiting::{Turn, found_pending};
 use crate::wire::Path;
 
 /// The result of a call of this process, or a stub that is promised to it.
@@ -115,6 +116,17 @@ pub(crate) struct LocalHandle {
     pub(crate) path: Path,
     /// It was the only handle, and has taken the outcome: there is nothing to give up.
     done: bool,
+}
+
+/// What a call of this process waits for.
+pub(crate) enum Runner {
+    Unknown,
+    /// A method runs it.
+    Task(Arc<Token>),
+    /// It waits its turn at a target, or has got it.
+    Queued(Arc<Token>, Arc<Turn>),
+    /// It waits for another call.
+    Awaits(Arc<LocalSlot>),
 }
 
 /// What a poll found.
@@ -388,6 +400,16 @@ impl LocalSlot {
         abandoned?.0
     }
 
+    /// What it waits for.
+    pub(crate) fn runner(&self) -> Runner {
+        match &self.lock().running {
+            Some(Running::Task(token)) => Runner::Task(Arc::clone(token)),
+            Some(Running::Queued(token, turn)) => Runner::Queued(Arc::clone(token), Arc::clone(turn)),
+            Some(Running::Parked(slot, _)) => slot.upgrade().map_or(Runner::Unknown, Runner::Awaits),
+            _ => Runner::Unknown,
+        }
+    }
+
     pub(crate) fn set_running(&self, running: Running) {
         let refused = {
             let mut state = self.lock();
@@ -515,7 +537,10 @@ impl LocalHandle {
         drop(old);
         match self.take() {
             Some(polled) => Poll::Ready(polled),
-            None => Poll::Pending,
+            None => match found_pending(&self.slot) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(LocalPolled::Kept(Outcome::Failed(error))),
+            },
         }
     }
 

@@ -342,6 +342,7 @@ impl<P: Parts> Session<P> {
             Status::Value | Status::User(_) => {
                 let user = matches!(reply.status, Status::User(_));
                 let caps = self.describe_all(&reply.encoded);
+                self.note_returned(&caps, reply.schema);
                 if self.out.cuts(reply.encoded.len()) {
                     self.out.answer_in_pieces(id, user, &caps, reply.encoded.to_parts());
                 } else {
@@ -395,6 +396,7 @@ impl<P: Parts> Session<P> {
             Outcome::User(answer, _) => (true, answer),
             Outcome::Failed(error) => return self.write_reject(id, error),
         };
+        self.note_returned(&caps, answer.schema);
         match &answer.body {
             Body::Shared(bytes) if self.out.cuts(bytes.len()) => {
                 self.out.answer_in_pieces(id, user, &caps, vec![bytes.clone()]);

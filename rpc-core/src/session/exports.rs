@@ -80,6 +80,11 @@ impl Exports {
         }))
     }
 
+    /// Every target with its id and how often it was sent.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (i64, &Capability, u64)> {
+        self.by_id.iter().map(|(id, export)| (*id, &export.target, export.introduced))
+    }
+
     pub(crate) fn drain(&mut self) -> Vec<Capability> {
         self.by_identity.clear();
         let main = self.main.take();
@@ -126,6 +131,7 @@ impl<P: Parts> Session<P> {
             return Err(format!("it released the id {id}, which is no export"));
         }
         if let Some(target) = self.exports.release(self.id, id, count)? {
+            self.forget_site(id);
             self.events.push(Event::Retired(Retired::Target(target)));
         }
         Ok(())

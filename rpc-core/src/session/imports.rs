@@ -228,6 +228,9 @@ impl<P: Parts> Session<P> {
         encoded: &mut Encoded,
     ) {
         let caps = self.describe_all(encoded);
+        if !caps.is_empty() {
+            self.note_passed(&caps, key, encoded.at);
+        }
         let mut promises = Vec::with_capacity(encoded.promises.len());
         for promise in &encoded.promises {
             if let super::Place::Here(other, path) = promise.handle.place(self.id) {

@@ -27,6 +27,7 @@ mod plain;
 mod room;
 mod routes;
 mod settling;
+mod sites;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub(crate) use imports::{Called, Import, Polled};
 pub(crate) use line::{InLine, Lined};
 pub(crate) use plain::{PlainCall, is_answered_once};
 pub(crate) use room::{Room, Taken};
+use sites::Sites;
 
 use bodies::Bodies;
 
@@ -135,6 +137,8 @@ pub(crate) struct Session<P: Parts> {
     farewell: Option<Error>,
     /// The last call of the peer that is still served, once this side is leaving.
     last_served: i64,
+    /// Where what is in the tables comes from, if that is recorded.
+    sites: Option<Box<Sites>>,
 }
 
 impl<P: Parts> Session<P> {
@@ -194,6 +198,7 @@ impl<P: Parts> Session<P> {
             leaving: false,
             farewell: None,
             last_served: i64::MAX,
+            sites: None,
         }
     }
 

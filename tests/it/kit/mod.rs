@@ -1,5 +1,6 @@
 //! What the behaviours are tested with: one list of transports, and a macro that runs a test over all of them.
 
+pub mod capture;
 pub mod raw;
 
 use std::time::Duration;
