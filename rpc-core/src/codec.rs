@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::Interface;
 use crate::schema::{MAX_DEPTH, Schema};
+use crate::sync::thread_local;
 use crate::value::RpcValue;
 
 /// Payloads of at least this many bytes are moved, not copied, into a message.
@@ -125,7 +126,7 @@ impl Encoded {
 
     /// The encoding in parts, the arguments that stand beside it first. Large ones are shared and not copied, so
     /// that afterwards they are no more where they were, but spliced in.
-    pub(crate) fn to_parts(&mut self) -> Vec<Bytes> {
+    pub(crate) fn share_parts(&mut self) -> Vec<Bytes> {
         let own = if self.bytes.len() >= SPLICE_FROM {
             std::mem::take(&mut self.bytes).into()
         } else {

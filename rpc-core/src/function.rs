@@ -136,7 +136,7 @@ impl<S: FnSignature> RpcValue for RpcFn<S> {
     type Pipeline = Self;
 
     fn describe(schema: &mut SchemaBuilder) {
-        schema.cap();
+        schema.stub(S::interface);
     }
 
     fn from_promise(handle: Handle) -> Result<Self, Handle> {

@@ -8,7 +8,7 @@
 //! In reading order; from `connection` on, the modules know each other:
 //!
 //! - `error`, `limits`, `schema`, `value`, `arg`, `interface`: what a call consists of, and the types it may have;
-//! - `codec`, `outcome`, `pool`: from typed values to bytes and capabilities, and what is kept of a result;
+//! - `codec`, `outcome`, `naming`, `pool`: from typed values to bytes and capabilities, and what is kept of a result;
 //! - `wire`: frames;
 //! - `session`: the pure rules of one connection;
 //! - `connection`: a session, the one lock around it, and what waits for it;
@@ -23,6 +23,8 @@
 pub mod arg;
 mod bell;
 mod codec;
+#[cfg(all(test, shuttle))]
+mod concurrency;
 pub mod connection;
 mod dispatch;
 pub mod error;
@@ -38,6 +40,7 @@ pub mod interface;
 mod later;
 pub mod limits;
 mod local;
+mod naming;
 mod outcome;
 mod pool;
 #[doc(hidden)]
@@ -54,6 +57,7 @@ pub mod snapshot;
 pub mod spawn;
 pub mod stub;
 mod stub_impls;
+mod sync;
 pub mod value;
 mod waiting;
 pub mod weak;

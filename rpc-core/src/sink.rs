@@ -1,8 +1,6 @@
 //! [`Sink`]: where the reply of a running method goes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Waker};
 
 use crate::connection::Connection;
@@ -11,6 +9,8 @@ use crate::handle::Handle;
 use crate::local::{Gather, LocalSlot};
 use crate::outcome::{Reply, Status};
 use crate::relay::GatedCall;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, PoisonError};
 use crate::waiting::{Awaited, Turn};
 
 /// Where a reply goes. A sink that is dropped without one replies that the call was cancelled: nobody waits for

@@ -122,7 +122,7 @@ macro_rules! impl_stub {
             type Pipeline = Self;
 
             fn describe(schema: &mut $crate::private::SchemaBuilder) {
-                schema.cap();
+                schema.stub(<Self as $crate::private::Stub>::interface);
             }
 
             fn from_promise(

@@ -47,6 +47,7 @@ const _: () = {
     #[automatically_derived]
     impl SessionStub {
         /// Calls `ping` of the target.
+        #[track_caller]
         pub fn ping(&self) -> __farcall::Promised<()> {
             __farcall::call::<__farcall::Return<()>, (), _>(&self.0, &__INTERFACE, 0, ())
         }

@@ -94,7 +94,7 @@ use proc_macro::TokenStream;
 ///
 /// A method has at most 12 parameters, each of a type that implements `RpcValue`, or `&T` or `Option<&T>` of such a
 /// one. It returns what implements `RpcReturn`: an `RpcValue`, a target, or a `Result` of these; also in `Option`,
-/// `Vec`, tuples and maps. It is not generic.
+/// `Vec`, tuples and maps; or the `Promise` of another call, whose outcome is passed on. It is not generic.
 #[proc_macro_attribute]
 pub fn rpc_target(options: TokenStream, item: TokenStream) -> TokenStream {
     target::rpc_target(options.into(), item.into()).into()

@@ -9,6 +9,7 @@ use std::time::Duration;
 use farcall_core::connection::Connection;
 use farcall_core::error::Error;
 use farcall_core::handle::Handle;
+use farcall_core::interface::Interface;
 use farcall_core::limits::Limits;
 use farcall_core::stub::{IntoStub, Stub};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,7 +28,7 @@ use crate::uri::Uri;
 #[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     limits: Limits,
-    main: Option<Handle>,
+    main: Option<(Handle, &'static Interface)>,
     record_sites: bool,
 }
 
@@ -40,7 +41,7 @@ impl Endpoint {
     /// Offers this target, or the target behind this stub, as the main object.
     #[must_use]
     pub fn offer<S: Stub>(mut self, main: impl IntoStub<S>) -> Self {
-        self.main = Some(main.into_stub().into_handle());
+        self.main = Some((main.into_stub().into_handle(), S::interface()));
         self
     }
 

@@ -9,9 +9,10 @@ use crate::codec::{Capability, Encoded, FilledArg, SPLICE_FROM};
 use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Repr;
-use crate::interface::MethodId;
+use crate::interface::{MethodId, MethodInfo};
 use crate::limits::{TURN_CHECK, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
+use crate::naming::name_args;
 use crate::outcome::Reply;
 use crate::session::{Cap, Filled, Incoming, IncomingBody, What};
 use crate::sink::Sink;
@@ -122,17 +123,24 @@ impl Connection {
     ) -> bool {
         let bytes = args.len();
         let Repr::Local(local) = &target.handle.0 else {
-            let (body, owner, caps, filled) = match args {
+            let (body, owner, mut caps, mut filled) = match args {
                 Args::Wire { body, owner, caps, filled, .. } => (body, owner, caps, filled),
                 Args::Plain { body, .. } => (body, None, Vec::new(), Vec::new()),
                 Args::Typed(_) | Args::Taken => return false,
             };
+            let found = target.interface.and_then(|interface| {
+                let (index, present) = interface.find(method).ok()?;
+                Some((interface.method(index)?, present))
+            });
+            if let Some((info, present)) = found {
+                name_args(info, present, body, &mut caps, &mut filled);
+            }
             // A long one is passed on without being copied.
             let shared = owner.filter(|_| body.len() >= SPLICE_FROM);
             self.pass_on(
                 self.running_sink(id, flags, bytes),
                 target,
-                method,
+                (method, found.map(|(info, _)| info)),
                 Box::new(Encoded {
                     bytes: if shared.is_some() { Vec::new() } else { body.to_vec() },
                     splices: shared.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
@@ -193,10 +201,13 @@ impl Connection {
     }
 
     /// Passes a call on to where its target lives.
-    fn pass_on(&self, sink: Sink, target: &Capability, method: MethodId, encoded: Box<Encoded>) {
-        let info = target
-            .interface
-            .and_then(|interface| interface.find(method).ok().and_then(|(index, _)| interface.method(index)));
+    fn pass_on(
+        &self,
+        sink: Sink,
+        target: &Capability,
+        (method, info): (MethodId, Option<&'static MethodInfo>),
+        encoded: Box<Encoded>,
+    ) {
         target.handle.send(Parked::call(method, info, encoded, sink));
     }
 

@@ -5,6 +5,8 @@
 //! done by whoever took the lock, after giving it back (R14).
 
 mod batch;
+#[cfg(feature = "introspection")]
+mod books;
 mod driving;
 mod holding;
 mod input;
@@ -14,10 +16,13 @@ mod slot;
 mod watching;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
+#[cfg(feature = "introspection")]
+#[doc(hidden)]
+pub use books::Books;
 pub use driving::Turned;
 pub(crate) use holding::{note_call, note_interface};
 pub use input::Input;
@@ -29,11 +34,13 @@ use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodInfo};
 use crate::limits::Limits;
-use crate::local::{Gather, LocalSlot};
+use crate::local::{Gather, LocalSlot, knot};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::{Schema, SchemaBuilder};
 use crate::session::{Cap, Event, Parts, Room, Session, SlotKey};
 use crate::sink::{Running, Sink};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::wire::Path;
 
 /// One connection to a peer: a cloneable handle. Its driver, which a transport runs, ends with its transport.
@@ -133,11 +140,15 @@ struct After {
 }
 
 impl Connection {
-    /// A connection that offers `main` as its object 0. Its greeting waits to be sent.
-    pub fn new(limits: Limits, main: Option<Handle>) -> Self {
+    /// A connection that offers `main` as its object 0, a target or a stub of this interface. Its greeting waits to
+    /// be sent.
+    pub fn new(limits: Limits, main: Option<(Handle, &'static Interface)>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let main = main.map(|handle| Capability { handle: handle.into_shared(), interface: None });
+        let main = main.map(|(handle, interface)| Capability {
+            handle: handle.into_shared(),
+            interface: Some(interface),
+        });
         let state = State {
             session: Session::new(id, limits, main, ""),
             driver: None,
@@ -248,7 +259,9 @@ impl Connection {
         });
         match polled {
             crate::session::Polled::Settled { outcome, schema, .. } => {
-                (self.take_result(key, outcome), schema)
+                let mut outcome = self.take_result(key, outcome);
+                crate::naming::name_result(&mut outcome);
+                (outcome, schema)
             }
             crate::session::Polled::Pending => {
                 (Outcome::Failed(Error::new(ErrorKind::Internal, "a call settled and is pending")), None)
@@ -397,6 +410,13 @@ impl Connection {
 }
 
 impl State {
+    /// Something was given up. Nothing is written when that was the main object, or a result that the peer has
+    /// forgotten; if it was the last thing held, the driver may close all the same.
+    #[inline]
+    fn look_whether_idle(&mut self) {
+        self.wake_driver |= self.session.is_idle();
+    }
+
     /// Whether there is anything for the driver to do.
     fn wants_driver(&self) -> bool {
         self.wake_driver
@@ -509,16 +529,14 @@ static CAPABILITY: LazyLock<Schema> = LazyLock::new(|| Schema::describe(SchemaBu
 /// What a promised stub turns out to be. One that turns out to be itself leads nowhere, and would keep itself for ever.
 fn settle(slot: &Arc<LocalSlot>, target: Result<Capability, Error>) {
     let target = target.and_then(|target| match &target.handle.0 {
-        Repr::LocalCall(local) if local.leads_to(slot) => {
-            Err(Error::new(ErrorKind::BadPath, "the promise leads back to itself"))
-        }
+        Repr::LocalCall(local) if local.leads_to(slot) => Err(knot()),
         _ => Ok(target),
     });
     slot.settle_outcome(promised(target));
 }
 
 /// A settled target as the result of a call that gives a stub.
-fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {
+pub(crate) fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {
     match target {
         Ok(capability) => Outcome::Value(Answer {
             body: Body::keep(&[0], None),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::call::{OwnedArgs, ReplyTo};
 use super::release::retire;
@@ -13,6 +13,7 @@ use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
 use crate::outcome::Reply;
 use crate::sink::{Running, Sink, Token};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::waiting::Turn;
 
 pub(super) struct SerialCell<T: Send + 'static> {

@@ -1,6 +1,6 @@
 //! [`Gather`]: a call that is made when the promises among its arguments have settled (R3a).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::handle::{Handle, Repr};
 use crate::relay::Relay;
 use crate::sink::Running;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A call that waits for its arguments, where its target cannot do the waiting: the promises are not calls on
 /// the target's own connection.

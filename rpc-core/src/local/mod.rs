@@ -1,5 +1,6 @@
 //! Calls that stay in this process: typed arguments move, nothing is encoded unless it has to be (R9, R20).
 
+mod chain;
 mod gather;
 mod mailbox;
 mod slot;
@@ -8,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) use gather::Gather;
 pub(crate) use mailbox::{Entry, Mailbox, is_running, push};
-pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner};
+pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot};
 
 use crate::bell::Ringer;
 use crate::dispatch::Target;

@@ -6,9 +6,12 @@ mod watching;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+
+use super::chain::drop_in_turn;
+pub(crate) use knots::knot;
 
 use super::mailbox::run_until_settled;
 use super::{Gather, LocalRef};
@@ -23,6 +26,8 @@ use crate::limits::{CALL_COST, LOCAL_PATH_STEPS, MAX_HOPS};
 use crate::outcome::{Outcome, Reply, Status};
 use crate::session::{Room, Taken};
 use crate::sink::{Running, Sink, Token};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError, thread_local};
 use crate::value::RpcReturn;
 use crate::waiting::{Turn, found_pending};
 use crate::wire::Path;
@@ -54,7 +59,7 @@ struct State {
     detached: bool,
 }
 
-enum Local {
+pub(super) enum Local {
     Unsettled,
     /// A `Result<Value, User>` of the method, and how to encode it.
     Typed(Box<dyn Any + Send>, fn(Box<dyn Any + Send>, &'static MethodInfo) -> Outcome<Capability>),
@@ -98,7 +103,7 @@ impl Parked {
     pub(crate) fn go_on(mut self, to: Handle) -> Option<(Handle, Self)> {
         self.hops = self.hops.saturating_add(1);
         if self.hops > MAX_HOPS {
-            self.sink.fail(Error::new(ErrorKind::BadPath, "the promise leads back to itself"));
+            self.sink.fail(knot());
             return None;
         }
         Some((to, self))
@@ -290,7 +295,8 @@ impl LocalSlot {
             let left = unread.then(|| std::mem::replace(&mut state.outcome, Local::Taken));
             (state.waker.take(), state.running.take(), flush, left)
         };
-        drop((running, left));
+        drop(running);
+        left.into_iter().for_each(drop_in_turn);
         if flush {
             self.flush();
         }
@@ -312,7 +318,7 @@ impl LocalSlot {
         match SETTLED.try_with(push) {
             Ok(true) => {
                 let served = Served;
-                while let Some(slot) = SETTLED.with_borrow_mut(|settled| settled.as_mut()?.pop_front()) {
+                while let Some(slot) = SETTLED.with(|settled| settled.borrow_mut().as_mut()?.pop_front()) {
                     slot.serve_all();
                 }
                 drop(served);
@@ -476,7 +482,7 @@ struct Served;
 
 impl Drop for Served {
     fn drop(&mut self) {
-        drop(SETTLED.take());
+        drop(SETTLED.with(RefCell::take));
     }
 }
 
@@ -518,14 +524,14 @@ impl LocalHandle {
         }
         if let Some(target) = &self.slot.target {
             run_until_settled(target, &self.slot);
-            let completed = COMPLETED.get().wrapping_add(1);
+            let completed = COMPLETED.with(Cell::get).wrapping_add(1);
             if completed.is_multiple_of(64) && self.slot.is_settled() {
-                COMPLETED.set(completed);
+                COMPLETED.with(|count| count.set(completed));
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             if let Some(polled) = self.take() {
-                COMPLETED.set(completed);
+                COMPLETED.with(|count| count.set(completed));
                 return Poll::Ready(polled);
             }
         }
@@ -551,8 +557,7 @@ impl LocalHandle {
             return None;
         }
         if matches!(state.outcome, Local::Taken) {
-            let error = Error::new(ErrorKind::Disposed, "the result was taken already");
-            return Some(LocalPolled::Kept(Outcome::Failed(error)));
+            return Some(LocalPolled::Kept(Outcome::Failed(taken_already())));
         }
         if self.slot.handles() == 1 && self.path.is_empty() {
             self.done = true;
@@ -664,8 +669,16 @@ impl Drop for LocalHandle {
             (state.abandon(&self.slot), state.unwatch(&self.slot))
         };
         drop(watched);
-        if let Some((Some(running), _)) = abandoned {
+        let Some((running, outcome)) = abandoned else { return };
+        if let Some(running) = running {
             running.cancel();
         }
+        if matches!(outcome, Local::Typed(..) | Local::Kept(_)) {
+            drop_in_turn(outcome);
+        }
     }
+}
+
+fn taken_already() -> Error {
+    Error::new(ErrorKind::Disposed, "the result was taken already")
 }

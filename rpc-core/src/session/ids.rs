@@ -100,7 +100,7 @@ impl<V> Slab<V> {
         })
     }
 
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, fuzzing, feature = "introspection"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &V> {
         self.entries.iter().filter_map(|(_, value)| value.as_ref())
     }

@@ -260,7 +260,7 @@ impl<P: Parts> Session<P> {
         });
         let cost = self.out.len() - before - crate::wire::LENGTH_BYTES + in_pieces.unwrap_or(0) + CALL_COST;
         if in_pieces.is_some() {
-            self.out.send_body(BodyOf::Call(self.sent_calls), encoded.to_parts());
+            self.out.send_body(BodyOf::Call(self.sent_calls), encoded.share_parts());
         }
         self.window_left -= cost as i64;
         self.unanswered += 1;
@@ -454,7 +454,7 @@ impl<P: Parts> Session<P> {
     }
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "introspection"))]
 impl<P: Parts> Session<P> {
     /// Panics if the books are wrong.
     pub(crate) fn check_imports(&self) {

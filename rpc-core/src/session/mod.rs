@@ -12,6 +12,8 @@
 
 mod answers;
 mod bodies;
+#[cfg(feature = "introspection")]
+mod books;
 mod embargo;
 mod event;
 mod exports;
@@ -24,6 +26,7 @@ mod incoming;
 mod line;
 mod liveness;
 mod plain;
+mod queues;
 mod room;
 mod routes;
 mod settling;
@@ -343,7 +346,7 @@ impl<P: Parts> Session<P> {
     }
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "introspection"))]
 impl<P: Parts> Session<P> {
     /// Panics if the books of the session are wrong.
     pub(crate) fn check(&self) {

@@ -47,7 +47,11 @@ pub fn frame(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
 }
 
 pub fn hello() -> Vec<u8> {
-    frame(0, &[b"FARC", &[1, 0], &number(64 << 20), &number(32 << 20), &text("")])
+    hello_with_window(64 << 20)
+}
+
+pub fn hello_with_window(bytes: u64) -> Vec<u8> {
+    frame(0, &[b"FARC", &[1, 0], &number(bytes), &number(32 << 20), &text("")])
 }
 
 pub fn finish(call: i64, cancel: bool) -> Vec<u8> {

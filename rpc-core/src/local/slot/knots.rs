@@ -11,11 +11,11 @@ use crate::limits::PROMISE_HOPS;
 use crate::outcome::Outcome;
 
 /// The error of a stub that leads through too many promises.
-fn knot() -> Error {
+pub(crate) fn knot() -> Error {
     let text = format!(
         "a promised stub leads through more than {PROMISE_HOPS} other promises, or to itself; that is the limit"
     );
-    Error::new(ErrorKind::Limit, text)
+    Error::new(ErrorKind::BadPath, text)
 }
 
 impl Local {

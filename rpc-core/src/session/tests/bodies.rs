@@ -440,7 +440,7 @@ fn memory_comes_with_the_bytes() {
     }
     // They grow with what comes, and the one that was first in one step.
     let piece = vec![7; 100_000];
-    let mut came = vec![10; 6];
+    let mut came = [10; 6];
     while let Some(body) = came.iter().position(|came| *came < length) {
         let bytes = piece.len().min(length - came[body]);
         side.handle(&piece_frame(body as u64 + 1, &piece[..bytes])).unwrap();
