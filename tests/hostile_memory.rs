@@ -240,7 +240,7 @@ fn r160_bodies_that_are_announced_and_do_not_come_take_little() {
             handled(peer);
         }
     });
-    assert_under("announced bodies", peak, PEERS * (MIB + 100 * KIB) + AROUND);
+    assert_under("announced bodies", peak, PEERS * (8 * MIB + 100 * KIB) + AROUND);
 }
 
 #[test]

@@ -154,4 +154,4 @@ pub(crate) const RUNNING_FROM: usize = 4 * 1024;
 /// length field is a promise of the peer.
 pub(crate) const FRAME_FROM: usize = 256 * 1024;
 /// The same for a body that comes in pieces, once its first one is there: more, so that most are not moved while they grow.
-pub(crate) const BODY_FROM: usize = 1024 * 1024;
+pub(crate) const BODY_FROM: usize = 8 * 1024 * 1024;
