@@ -196,6 +196,8 @@ behaviours! { wire
         let counters = link.counters.as_ref().unwrap();
         // Also one that would use up the stack, and beside a promise.
         for depth in [65, 1000] {
+            // What gives up the results of earlier calls has been sent.
+            link.server_holds(0).await;
             let before = counters.read();
             let error = stub.node(nested(depth)).await.unwrap_err();
             assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Limit, false), "{error}");
