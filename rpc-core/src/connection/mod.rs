@@ -312,11 +312,18 @@ impl Connection {
 
     /// An echo of the peer has come as far as the calls before it.
     pub(crate) fn echo_back(&self, id: i64) {
-        self.with(|state| state.session.echo_back(id));
+        self.with(|state| {
+            state.session.echo_back(id);
+            state.look_whether_idle();
+        });
     }
 
     pub(crate) fn set_running(&self, id: i64, running: Running) {
-        let refused = self.with(|state| state.session.set_running(id, running));
+        let refused = self.with(|state| {
+            let refused = state.session.set_running(id, running);
+            state.look_whether_idle();
+            refused
+        });
         // The call is over already: for one that was passed on, dropping the promise is all there is to do.
         if let Some(running) = refused {
             running.cancel();
@@ -325,11 +332,17 @@ impl Connection {
 
     /// The stub that was made of a promise of the peer is gone.
     pub(crate) fn unwatch(&self, id: i64, watcher: usize) {
-        self.with(|state| state.session.unwatch(id, watcher));
+        self.with(|state| {
+            state.session.unwatch(id, watcher);
+            state.look_whether_idle();
+        });
     }
 
     pub(crate) fn complete(&self, id: i64, mut reply: Reply) {
-        self.with(|state| state.session.complete(id, &mut reply));
+        self.with(|state| {
+            state.session.complete(id, &mut reply);
+            state.look_whether_idle();
+        });
         crate::pool::give(reply.encoded);
     }
 
