@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::address::Address;
 use crate::connection::{Connection, SlotRef};
 use crate::dispatch::{OwnedArgs, Target, WireArgs};
 use crate::error::{Error, ErrorKind};
@@ -26,6 +27,8 @@ pub(crate) enum Repr {
     Local(Arc<LocalRef>),
     /// The result of a call of this process, or a stub promised to it.
     LocalCall(LocalHandle),
+    /// What is looked up for each call.
+    Address(Arc<dyn Address>),
     /// Nothing: every call fails for this reason.
     Broken(Error),
 }
@@ -56,7 +59,9 @@ impl Handle {
             Repr::LocalCall(local) => {
                 longer(&local.path).map_or_else(Repr::Broken, |path| Repr::LocalCall(local.part(path)))
             }
-            Repr::Local(_) => Repr::Broken(Error::new(ErrorKind::BadPath, "a stub has no fields")),
+            Repr::Local(_) | Repr::Address(_) => {
+                Repr::Broken(Error::new(ErrorKind::BadPath, "a stub has no fields"))
+            }
             Repr::Broken(error) => Repr::Broken(error.upstream()),
         })
     }
@@ -67,7 +72,7 @@ impl Handle {
             Repr::Slot(slot) => slot.detach(),
             Repr::Shared(slot) => slot.detach(),
             Repr::LocalCall(local) => local.detach(),
-            Repr::Local(_) | Repr::Broken(_) => {}
+            Repr::Local(_) | Repr::Address(_) | Repr::Broken(_) => {}
         }
     }
 
@@ -102,6 +107,7 @@ impl Handle {
             Repr::Local(local) => Place::Elsewhere(Some(Arc::as_ptr(local.target()).cast::<()>() as usize)),
             Repr::LocalCall(local) if local.path.is_empty() => Place::Elsewhere(Some(local.identity())),
             Repr::LocalCall(_) => Place::Elsewhere(None),
+            Repr::Address(address) => Place::Elsewhere(Some(Arc::as_ptr(address).cast::<()>() as usize)),
         }
     }
 
@@ -116,6 +122,9 @@ impl Handle {
                 TargetKey::Local(Arc::as_ptr(local.target()).cast::<()>() as usize, Path::EMPTY)
             }
             Repr::LocalCall(local) => TargetKey::Local(local.identity(), local.path.clone()),
+            Repr::Address(address) => {
+                TargetKey::Local(Arc::as_ptr(address).cast::<()>() as usize, Path::EMPTY)
+            }
             Repr::Broken(_) => TargetKey::Broken,
         }
     }
@@ -126,6 +135,7 @@ impl Handle {
         match (&this.0, &other.0) {
             (Repr::Local(a), Repr::Local(b)) => Arc::ptr_eq(a.target(), b.target()),
             (Repr::LocalCall(a), Repr::LocalCall(b)) => a.identity() == b.identity() && a.path == b.path,
+            (Repr::Address(a), Repr::Address(b)) => Arc::ptr_eq(a, b),
             (Repr::Slot(a), Repr::Slot(b)) => a.same(b),
             (Repr::Slot(a), Repr::Shared(b)) | (Repr::Shared(b), Repr::Slot(a)) => a.same(b),
             (Repr::Shared(a), Repr::Shared(b)) => a.same(b),
@@ -141,7 +151,7 @@ impl Handle {
                 Repr::LocalCall(local) => local.settled_target(),
                 Repr::Slot(slot) => slot.resolved(),
                 Repr::Shared(slot) => slot.resolved(),
-                Repr::Local(_) | Repr::Broken(_) => None,
+                Repr::Local(_) | Repr::Address(_) | Repr::Broken(_) => None,
             };
             match next {
                 Some(next) => resolved = Some(next),
@@ -163,6 +173,10 @@ impl Handle {
     fn send_or_go_on(&self, parked: Parked) -> Option<(Self, Parked)> {
         match &self.0 {
             Repr::Broken(error) => parked.sink.fail(error.upstream()),
+            Repr::Address(address) => match Arc::clone(address).current().0 {
+                Repr::Broken(error) => parked.sink.fail(error),
+                current => return Some((Self(current), parked)),
+            },
             Repr::LocalCall(local) => return local.call(parked),
             Repr::Slot(slot) => return slot.forward(parked),
             Repr::Shared(slot) => return slot.forward(parked),
@@ -194,7 +208,7 @@ impl Handle {
             Repr::Slot(slot) => slot.pass_result(sink, info),
             Repr::Shared(slot) => slot.pass_result(sink, info),
             Repr::Broken(error) => return sink.fail(error.clone()),
-            Repr::Local(_) => {
+            Repr::Local(_) | Repr::Address(_) => {
                 return sink.fail(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
             }
         }
@@ -219,6 +233,7 @@ impl Clone for Handle {
             Repr::Shared(slot) => Repr::Shared(Arc::clone(slot)),
             Repr::Local(local) => Repr::Local(Arc::clone(local)),
             Repr::LocalCall(local) => Repr::LocalCall(local.part(local.path.clone())),
+            Repr::Address(address) => Repr::Address(Arc::clone(address)),
             Repr::Broken(error) => Repr::Broken(error.clone()),
         })
     }
@@ -231,6 +246,7 @@ impl fmt::Debug for Handle {
             Repr::Shared(slot) => slot.fmt(f),
             Repr::Local(local) => local.fmt(f),
             Repr::LocalCall(local) => local.fmt(f),
+            Repr::Address(address) => address.fmt(f),
             Repr::Broken(error) => write!(f, "broken: {error}"),
         }
     }

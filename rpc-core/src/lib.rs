@@ -13,10 +13,12 @@
 //! - `session`: the pure rules of one connection;
 //! - `connection`: a session, the one lock around it, and what waits for it;
 //! - `local`, `dispatch`, `sink`, `spawn`: calls inside this process, and running methods;
+//! - `invocation`: targets that are made anew for each call; `address`: references that are looked up at each call;
 //! - `handle`, `promise`, `stub`, `function`, `fault`: what users hold;
 //! - `private`, `stub_impls`: what macro output may name;
 //! - `fuzzing`: what tests and fuzzers drive sessions with; not a part of the library.
 
+pub mod address;
 pub mod arg;
 mod codec;
 pub mod connection;
@@ -30,6 +32,7 @@ pub mod function;
 pub mod fuzzing;
 pub mod handle;
 pub mod interface;
+pub mod invocation;
 pub mod limits;
 mod local;
 mod outcome;

@@ -86,7 +86,7 @@ impl<T: RpcValue, X> Promise<T, X> {
         std::future::poll_fn(move |cx| match &Self::handle(this).0 {
             Repr::Slot(slot) => slot.poll_sent(cx),
             Repr::Shared(slot) => slot.poll_sent(cx),
-            Repr::Local(_) | Repr::LocalCall(_) | Repr::Broken(_) => Poll::Ready(()),
+            Repr::Local(_) | Repr::LocalCall(_) | Repr::Address(_) | Repr::Broken(_) => Poll::Ready(()),
         })
     }
 
@@ -166,7 +166,7 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
                 LocalPolled::Typed(typed) => take_typed(typed),
                 LocalPolled::Kept(outcome) => decode(outcome, &local.path),
             }),
-            Repr::Shared(_) | Repr::Local(_) => {
+            Repr::Shared(_) | Repr::Local(_) | Repr::Address(_) => {
                 Poll::Ready(Err(Error::new(ErrorKind::Unsupported, "a stub is not a promise").into()))
             }
             Repr::Broken(error) => Poll::Ready(Err(error.clone().into())),

@@ -98,6 +98,10 @@ fn call_untyped<P: ParamList, A: ArgList<P>>(
     match &handle.0 {
         Repr::Broken(error) => Handle::broken(error.upstream()),
         Repr::Local(local) => call_local(local, (interface, index, info), args),
+        Repr::Address(address) => match Arc::clone(address).current() {
+            Handle(Repr::Broken(error)) => Handle::broken(error),
+            current => call_untyped(&current, interface, index, args),
+        },
         _ => match encode_args(info, args) {
             Ok((id, encoded)) => send_encoded(handle, id, info, encoded),
             Err(error) => Handle::broken(error),

@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - `endpoint`: connecting and serving;
+//! - `offer`, `peer`: what is offered, by name, and to whom;
 //! - `driver`: the loop that pumps a connection through a byte stream;
 //! - `probe`: byte streams that count frames and round trips, and that add delay;
 //! - `uri`: addresses;
@@ -10,10 +11,14 @@
 
 mod driver;
 mod endpoint;
+mod offer;
+mod peer;
 pub mod probe;
 mod uri;
 mod watch;
 
 pub use driver::Driver;
 pub use endpoint::{Endpoint, Server, connect, main_stub, serve};
+pub use offer::Asked;
+pub use peer::Peer;
 pub use uri::Uri;

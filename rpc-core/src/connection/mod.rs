@@ -8,6 +8,7 @@ mod batch;
 mod driving;
 mod input;
 mod liveness;
+mod offer;
 mod piece;
 mod slot;
 
@@ -18,6 +19,8 @@ use std::task::{Context, Poll, Waker};
 
 pub use driving::Turned;
 pub use input::Input;
+use offer::LookUp;
+pub use offer::Offer;
 pub(crate) use slot::SlotRef;
 
 use crate::codec::Capability;
@@ -28,6 +31,7 @@ use crate::limits::Limits;
 use crate::local::{Gather, LocalSlot};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::{Schema, SchemaBuilder};
+pub use crate::session::Greeting;
 use crate::session::{Cap, Event, Parts, Room, Session, SlotKey};
 use crate::sink::{Running, Sink};
 use crate::wire::Path;
@@ -45,6 +49,8 @@ struct Shared {
 
 struct State {
     session: Session<Waiting>,
+    /// Finds the main object when the peer has said what it wants.
+    look_up: Option<LookUp>,
     /// The driver, while it sleeps.
     driver: Option<Waker>,
     /// Those who wait for the line to be empty.
@@ -128,11 +134,17 @@ struct After {
 impl Connection {
     /// A connection that offers `main` as its object 0. Its greeting waits to be sent.
     pub fn new(limits: Limits, main: Option<Handle>) -> Self {
+        Self::open(limits, main.map_or(Offer::Nothing, Offer::Main), &Greeting::default())
+    }
+
+    /// A connection that offers something and wants something of its peer. Its greeting waits to be sent.
+    pub fn open(limits: Limits, offer: Offer, wanted: &Greeting) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let main = main.map(|handle| Capability { handle: handle.into_shared(), interface: None });
+        let (exports, look_up) = offer.into_exports();
         let state = State {
-            session: Session::new(id, limits, main, ""),
+            session: Session::open(id, limits, exports, wanted),
+            look_up,
             driver: None,
             ready: Vec::new(),
             sent: Vec::new(),
@@ -495,7 +507,8 @@ fn settle(slot: &Arc<LocalSlot>, target: Result<Capability, Error>) {
 }
 
 /// A settled target as the result of a call that gives a stub.
-fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {
+/// The outcome of a call that gives a stub.
+pub(crate) fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {
     match target {
         Ok(capability) => Outcome::Value(Answer {
             body: Body::keep(&[0], None),

@@ -40,7 +40,7 @@ impl Gather {
                 Repr::Slot(slot) => slot.subscribe(Arc::clone(&gather), promise.param),
                 Repr::Shared(slot) => slot.subscribe(Arc::clone(&gather), promise.param),
                 Repr::Broken(error) => gather.fill(promise.param, Err(error.upstream())),
-                Repr::Local(_) => {
+                Repr::Local(_) | Repr::Address(_) => {
                     let error = Error::new(crate::error::ErrorKind::Unsupported, "a stub is not a promise");
                     gather.fill(promise.param, Err(error));
                 }

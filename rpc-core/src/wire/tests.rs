@@ -58,7 +58,8 @@ type Writer = (&'static str, fn(&mut Out));
 
 fn writers() -> Vec<Writer> {
     vec![
-        ("hello", |out| out.hello(64 << 20, 32 << 20, "")),
+        ("hello", |out| out.hello(64 << 20, 32 << 20, "", "")),
+        ("hello with a name", |out| out.hello(64 << 20, 32 << 20, "counter/Admin", r#"{"user":"ann"}"#)),
         ("call", |out| {
             out.call(&call(flag::SEND | flag::FORGET, 0, INCREMENT, &encoded(&[4])));
         }),

@@ -47,7 +47,13 @@ pub fn frame(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
 }
 
 pub fn hello() -> Vec<u8> {
-    frame(0, &[b"FARC", &[1, 0], &number(64 << 20), &number(32 << 20), &text("")])
+    hello_for("", "")
+}
+
+/// A greeting that wants what has this name, with these props.
+pub fn hello_for(name: &str, props: &str) -> Vec<u8> {
+    let props = if props.is_empty() { Vec::new() } else { text(props) };
+    frame(0, &[b"FARC", &[1, 0], &number(64 << 20), &number(32 << 20), &text(name), &props])
 }
 
 pub fn finish(call: i64, cancel: bool) -> Vec<u8> {
@@ -397,6 +403,11 @@ impl Stage {
         &self.endpoint
     }
 
+    /// What this endpoint offers.
+    pub fn of(transport: Transport, endpoint: Endpoint) -> Self {
+        Self { endpoint, transport }
+    }
+
     /// A peer that has said nothing yet.
     pub async fn silent(&self) -> Raw {
         let (stream, served) = pipe(self.transport).await;
@@ -407,8 +418,13 @@ impl Stage {
 
     /// A peer that has greeted and was greeted.
     pub async fn raw(&self) -> Raw {
+        self.raw_wanting("", "").await
+    }
+
+    /// The same, which wants what has this name.
+    pub async fn raw_wanting(&self, name: &str, props: &str) -> Raw {
         let mut raw = self.silent().await;
-        raw.send(&hello()).await;
+        raw.send(&hello_for(name, props)).await;
         assert_eq!(raw.next().await, Some(Got::Hello));
         raw
     }

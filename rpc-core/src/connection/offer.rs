@@ -1,0 +1,73 @@
+//! What a side offers as its main object: one for everybody, or what the peer asks for by name.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Connection;
+use crate::codec::Capability;
+use crate::error::{Error, ErrorKind};
+use crate::handle::Handle;
+use crate::session::{Exports, Greeting};
+
+/// Finds the main object for what the peer wants. It runs once, without the connection's lock.
+pub(super) type LookUp = Box<dyn FnOnce(&Connection, &Greeting) -> Result<Handle, Error> + Send>;
+
+/// What a side offers as its main object, object 0.
+pub enum Offer {
+    /// Nothing.
+    Nothing,
+    /// This, whatever the peer asks for.
+    Main(Handle),
+    /// What this gives for the peer's greeting; the error is that of each call on it. It runs once, before the first
+    /// call is delivered, and must not block.
+    ByName(Box<dyn FnOnce(&Connection, &Greeting) -> Result<Handle, Error> + Send>),
+}
+
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Main(_) => "Main",
+            Self::ByName(_) => "ByName",
+        })
+    }
+}
+
+impl Offer {
+    pub(super) fn into_exports(self) -> (Exports, Option<LookUp>) {
+        match self {
+            Self::Nothing => (Exports::new(None), None),
+            Self::Main(handle) => (Exports::new(Some(capability(handle))), None),
+            Self::ByName(look_up) => (Exports::by_name(), Some(look_up)),
+        }
+    }
+}
+
+fn capability(handle: Handle) -> Capability {
+    Capability { handle: handle.into_shared(), interface: None }
+}
+
+impl Connection {
+    /// The peer has said what it wants: looks it up, before anything else of the peer is handled.
+    #[cold]
+    pub(super) fn look_up(&self) {
+        let (asked, look_up) = self.with(|state| (state.session.take_asked(), state.look_up.take()));
+        let (Some(asked), Some(look_up)) = (asked, look_up) else { return };
+        let found = catch_unwind(AssertUnwindSafe(|| look_up(self, &asked))).unwrap_or_else(|_| {
+            tracing::error!(wanted = asked.name, "looking up a main object panicked");
+            Err(Error::new(ErrorKind::Internal, "looking up the main object panicked").did_not_run())
+        });
+        let left = self.with(|state| state.session.answer_wish(found.map(capability)));
+        drop(left);
+    }
+
+    /// Whether both are the same connection.
+    pub fn is(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+
+    /// Whether calls made now can reach the peer: it is not known to have left, or to be leaving.
+    pub fn takes_calls(&self) -> bool {
+        !self.is_over() && self.lock().session.takes_calls()
+    }
+}
