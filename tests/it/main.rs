@@ -47,3 +47,4 @@ mod transports;
 mod values;
 mod versions;
 mod visibility;
+mod workers;
