@@ -15,15 +15,15 @@ use farcall::prelude::*;
 // What the counters' host exposes.
 
 #[derive(Env)]
-struct CounterEnv {
+pub struct CounterEnv {
     start: i64,
 }
 
-struct Counters {
+pub struct Counters {
     env: Arc<CounterEnv>,
 }
 
-struct Counter {
+pub struct Counter {
     value: i64,
 }
 
@@ -49,12 +49,12 @@ impl Counters {
 // What the front's host exposes, and what it may reach.
 
 #[derive(Env)]
-struct FrontEnv {
+pub struct FrontEnv {
     greeting: String,
     counters: Service<CountersStub>,
 }
 
-struct Front {
+pub struct Front {
     env: Arc<FrontEnv>,
     ctx: Ctx,
 }

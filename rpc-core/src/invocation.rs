@@ -48,6 +48,9 @@ pub fn knows<S: StubOf<T>, T: Send + 'static>(id: MethodId) -> Result<(), Error>
     S::TABLE.find(id).map(|_| ())
 }
 
+/// A target that was made, and what stands beside its call.
+type Object = (Arc<dyn Target>, Arc<dyn Invocation>);
+
 struct AnewCell<T: Send + 'static, M> {
     make: M,
     serve: fn(T) -> Handle,
@@ -57,7 +60,7 @@ struct AnewCell<T: Send + 'static, M> {
 
 impl<T: Send + 'static, M: Fn() -> Made<T> + Send + Sync + 'static> AnewCell<T, M> {
     /// An object for one call. Its `new` may panic (R21).
-    fn make(&self) -> Result<(Arc<dyn Target>, Arc<dyn Invocation>), Error> {
+    fn make(&self) -> Result<Object, Error> {
         let made = catch_unwind(AssertUnwindSafe(|| {
             let (object, invocation) = (self.make)()?;
             Ok(((self.serve)(object), invocation))

@@ -19,8 +19,7 @@ use std::task::{Context, Poll, Waker};
 
 pub use driving::Turned;
 pub use input::Input;
-use offer::LookUp;
-pub use offer::Offer;
+pub use offer::{LookUp, Offer};
 pub(crate) use slot::SlotRef;
 
 use crate::codec::Capability;

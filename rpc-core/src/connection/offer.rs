@@ -10,7 +10,7 @@ use crate::handle::Handle;
 use crate::session::{Exports, Greeting};
 
 /// Finds the main object for what the peer wants. It runs once, without the connection's lock.
-pub(super) type LookUp = Box<dyn FnOnce(&Connection, &Greeting) -> Result<Handle, Error> + Send>;
+pub type LookUp = Box<dyn FnOnce(&Connection, &Greeting) -> Result<Handle, Error> + Send>;
 
 /// What a side offers as its main object, object 0.
 pub enum Offer {
@@ -20,7 +20,7 @@ pub enum Offer {
     Main(Handle),
     /// What this gives for the peer's greeting; the error is that of each call on it. It runs once, before the first
     /// call is delivered, and must not block.
-    ByName(Box<dyn FnOnce(&Connection, &Greeting) -> Result<Handle, Error> + Send>),
+    ByName(LookUp),
 }
 
 impl fmt::Debug for Offer {
