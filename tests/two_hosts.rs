@@ -4,12 +4,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
-/// The program, which cargo builds beside the tests.
+/// The program. Cargo builds it beside the tests, unless it was asked for some of them only.
 fn program() -> PathBuf {
+    static BUILT: Once = Once::new();
     let tests = std::env::current_exe().unwrap();
-    tests.ancestors().nth(2).unwrap().join("examples/two_hosts")
+    let program = tests.ancestors().nth(2).unwrap().join("examples/two_hosts");
+    BUILT.call_once(|| {
+        if !program.exists() {
+            let build = ["build", "--example", "two_hosts", "--features", "host", "--target-dir"];
+            let target = tests.ancestors().nth(3).unwrap();
+            assert!(Command::new(env!("CARGO")).args(build).arg(target).status().unwrap().success());
+        }
+    });
+    program
 }
 
 fn host(role: &str, file: &Path) -> Child {

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! Both stop in peace on SIGTERM or Ctrl-C.
+#![allow(missing_docs, reason = "an example")]
 
 use std::sync::Arc;
 

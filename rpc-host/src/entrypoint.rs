@@ -88,7 +88,7 @@ impl<T: Entrypoint, E: fmt::Display> Constructed<T> for Result<T, E> {
 pub(crate) type AnyEnv = Arc<dyn Any + Send + Sync>;
 
 /// Makes the context for one call.
-pub(crate) type MakeCtx = Box<dyn Fn() -> (Ctx, Arc<Hold>) + Send + Sync>;
+pub(crate) type MakeCtx = Box<dyn Fn() -> Result<(Ctx, Arc<Hold>), Error> + Send + Sync>;
 
 /// An entrypoint without its types.
 #[derive(Clone)]
@@ -124,7 +124,7 @@ impl Class {
 fn open<T: Entrypoint>(env: &AnyEnv, make_ctx: MakeCtx) -> Option<Handle> {
     let env = Arc::clone(env).downcast::<T::Env>().ok()?;
     Some(serve_anew::<T::Stub, T>(move || -> MadeObject<T> {
-        let (ctx, hold) = make_ctx();
+        let (ctx, hold) = make_ctx()?;
         Ok((T::make(Arc::clone(&env), ctx)?, hold))
     }))
 }

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,9 @@ use crate::life::{Hold, Life};
 use crate::props::Props;
 use crate::service::ServiceAt;
 use crate::tasks::Tasks;
+
+/// Tasks that may wait in a host. While there are so many, calls are refused as overloaded: each may begin more.
+pub(crate) const WAITING_TASKS: usize = 65_536;
 
 /// The workers of a host.
 pub(crate) struct Site {
@@ -78,26 +82,28 @@ impl Site {
         self.workers.iter().position(|worker| worker.name == service).map(WorkerAt)
     }
 
-    pub(crate) fn no_service(&self, service: &str) -> String {
-        let names: Vec<&str> = self.workers.iter().map(|worker| worker.name.as_str()).collect();
-        format!("there is no service `{service}` in this host; it has: {}", list(&names))
+    pub(crate) fn no_service(&self, service: &str) -> NoSuch {
+        let has = self.workers.iter().map(|worker| worker.name.clone()).collect();
+        NoSuch { text: format!("there is no service `{}` in this host", shown(service)), has }
     }
 
     /// An entrypoint of a worker, or its default one.
-    pub(crate) fn class(&self, worker: WorkerAt, entrypoint: Option<&str>) -> Result<&Class, String> {
+    pub(crate) fn class(&self, worker: WorkerAt, entrypoint: Option<&str>) -> Result<&Class, NoSuch> {
         let Some(WorkerSite { name, classes, .. }) = self.workers.get(worker.0) else {
-            return Err("the worker is of another host".to_owned());
+            return Err(NoSuch { text: "the worker is of another host".to_owned(), has: Vec::new() });
         };
-        let names = || list(&classes.iter().map(|class| class.name).collect::<Vec<_>>());
-        match (entrypoint, classes.as_slice()) {
-            (Some(wanted), classes) => classes.iter().find(|class| class.name == wanted).ok_or_else(|| {
-                format!("the service `{name}` has no entrypoint `{wanted}`; it has: {}", names())
-            }),
-            (None, [sole]) => Ok(sole),
-            (None, classes) => classes.iter().find(|class| class.is_default).ok_or_else(|| {
-                format!("the service `{name}` has no default entrypoint; name one of these: {}", names())
-            }),
-        }
+        let found = match (entrypoint, classes.as_slice()) {
+            (Some(wanted), classes) => classes.iter().find(|class| class.name == wanted),
+            (None, [sole]) => Some(sole),
+            (None, classes) => classes.iter().find(|class| class.is_default),
+        };
+        found.ok_or_else(|| {
+            let text = match entrypoint {
+                Some(wanted) => format!("the service `{name}` has no entrypoint `{}`", shown(wanted)),
+                None => format!("the service `{name}` has no default entrypoint"),
+            };
+            NoSuch { text, has: classes.iter().map(|class| class.name.to_owned()).collect() }
+        })
     }
 
     /// The service that a worker is, if it has this entrypoint.
@@ -124,8 +130,12 @@ impl Site {
         if service == crate::health::SERVICE {
             return Ok(crate::health::open(self));
         }
-        let at = self.worker(service).ok_or_else(|| unsupported(self.no_service(service)))?;
-        let class = self.class(at, entrypoint).map_err(unsupported)?;
+        // Who comes from outside is not told what else there is.
+        let outside = opening.connection.is_some();
+        let missing =
+            |missing: NoSuch| unsupported(if outside { missing.text.clone() } else { missing.to_string() });
+        let at = self.worker(service).ok_or_else(|| missing(self.no_service(service)))?;
+        let class = self.class(at, entrypoint).map_err(missing)?;
         (class.takes)(&opening.props)?;
         let envs = self.workers.get(at.0).and_then(|worker| worker.envs.get());
         let Some(env) = envs.and_then(|envs| envs.get(&class.env)) else {
@@ -134,6 +144,13 @@ impl Site {
         let (site, tasks, grace) = (Arc::downgrade(self), self.tasks.clone(), self.grace);
         let Opening { caller, connection, gone, props } = opening;
         let make_ctx = Box::new(move || {
+            let waiting = tasks.count();
+            if waiting >= WAITING_TASKS {
+                let text = format!(
+                    "{waiting} tasks wait in this host; the limit `WAITING_TASKS` is {WAITING_TASKS}"
+                );
+                return Err(Error::new(ErrorKind::Overloaded, text));
+            }
             let life = Life::new();
             let hold = Arc::new(Hold { life: Arc::clone(&life), connection: connection.clone() });
             let ctx = Ctx::new(Inner {
@@ -147,7 +164,7 @@ impl Site {
                 grace,
                 exports: Exports::of(site.clone(), at),
             });
-            (ctx, hold)
+            Ok((ctx, hold))
         });
         let fault =
             || Error::new(ErrorKind::Internal, "an environment is of another type than its entrypoint's");
@@ -174,7 +191,24 @@ impl Site {
     }
 }
 
-fn list(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
+/// What was asked for is not there.
+#[derive(Debug)]
+pub(crate) struct NoSuch {
+    text: String,
+    /// What there is.
+    has: Vec<String>,
+}
+
+impl fmt::Display for NoSuch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted: Vec<String> = self.has.iter().map(|name| format!("`{name}`")).collect();
+        let has = if quoted.is_empty() { "nothing".to_owned() } else { quoted.join(", ") };
+        write!(f, "{}; it has: {has}", self.text)
+    }
+}
+
+/// A name that came from elsewhere, cut to what a message has room for.
+fn shown(name: &str) -> &str {
+    let end = name.char_indices().nth(64).map_or(name.len(), |(end, _)| end);
+    &name[..end]
 }

@@ -171,8 +171,8 @@ impl<'a> EnvReader<'a> {
         let class = match site.class(worker, entrypoint) {
             Ok(class) => class,
             Err(_) if entrypoint.is_none() => return Some(()),
-            Err(text) => {
-                self.report(key, text);
+            Err(missing) => {
+                self.report(key, missing.to_string());
                 return None;
             }
         };

@@ -21,7 +21,8 @@ use crate::props::Props;
 use crate::service::{Service, ServiceAt};
 use crate::site::Site;
 
-/// A host that serves. Dropping it stops accepting and ends its workers without grace.
+/// A host that serves. Dropping it stops accepting and leaves the connections that there are;
+/// [`shutdown`](Self::shutdown) ends them in peace.
 pub struct Running {
     site: Arc<Site>,
     addresses: Vec<String>,

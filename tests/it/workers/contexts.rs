@@ -127,6 +127,13 @@ impl Work {
         true
     }
 
+    pub fn wait_often(&self, times: u32) {
+        for _ in 0..times {
+            let go = Arc::clone(&self.stage.go);
+            self.ctx.wait_until(async move { go.notified().await });
+        }
+    }
+
     pub fn many(&self) -> bool {
         let stage = self.stage.clone();
         let fails = true;
@@ -254,6 +261,25 @@ behaviours! {
         assert!(test.work.wait_for_ever().await.unwrap());
         test.hears("task dropped").await;
         test.hears("done").await;
+    }
+
+    async fn calls_are_refused_while_too_many_tasks_wait(transport: Transport) {
+        let test = Test::new(transport, "too-many", "").await;
+        test.work.wait_often(65_535).await.unwrap();
+        test.work.wait_often(1).await.unwrap();
+        let error = test.work.plain().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Overloaded);
+        assert!(!error.may_have_run());
+        assert!(error.message().contains("65536 tasks wait in this host; the limit `WAITING_TASKS`"), "{error}");
+        // The host's own service answers all the same, and says so.
+        let health = test.host.service::<farcall::HealthStub>("farcall");
+        let waiting = || async { health.status().waiting_tasks().await.unwrap() };
+        assert_eq!(waiting().await, 65_536);
+        while waiting().await > 0 {
+            test.go.notify_waiters();
+            tokio::task::yield_now().await;
+        }
+        assert!(test.work.plain().await.unwrap());
     }
 
     async fn host_that_stops_gives_waiting_tasks_their_grace(transport: Transport) {
