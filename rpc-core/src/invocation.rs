@@ -167,8 +167,8 @@ fn run_encoded(
 /// Has the stubs of a result keep their invocation.
 fn hold(reply: &mut Reply, invocation: &Arc<dyn Invocation>) {
     for capability in &mut reply.encoded.caps {
-        if let Repr::Local(local) = &capability.handle.0 {
-            capability.handle = Handle(Repr::Local(local.within(invocation)));
+        if let Repr::Local(local) = &mut capability.handle.0 {
+            LocalRef::hold(local, invocation);
         }
     }
 }

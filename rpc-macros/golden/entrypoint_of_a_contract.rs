@@ -58,7 +58,7 @@ const _: () = {
             env: __farcall::Arc<Self::Env>,
             ctx: __farcall::Ctx,
         ) -> __farcall::Result<Self, __farcall::Error> {
-            __farcall::Made::made(<MyCounter>::new(env, ctx))
+            __farcall::Made::<Self>::made(<MyCounter>::new(env, ctx))
         }
     }
 };

@@ -160,7 +160,7 @@ const _: () = {
             env: __farcall::Arc<Self::Env>,
             ctx: __farcall::Ctx,
         ) -> __farcall::Result<Self, __farcall::Error> {
-            __farcall::Made::made(<Greeter>::new(env, ctx))
+            __farcall::Made::<Self>::made(<Greeter>::new(env, ctx))
         }
     }
 };

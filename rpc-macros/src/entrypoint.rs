@@ -94,10 +94,11 @@ fn constructor(members: &[Member], env: Option<Type>, errors: &mut Errors) -> Co
             if let Some(env) = env {
                 valid::entrypoint::env_twice(&env, errors);
             }
+            let before = errors.count();
             valid::entrypoint::constructor(new, errors);
             match first_parameter(new) {
-                Some((name, ty)) => Constructor::New(name, ty),
-                None => Constructor::Unit,
+                Some((name, ty)) if errors.count() == before => Constructor::New(name, ty),
+                _ => Constructor::Mistaken,
             }
         }
     }

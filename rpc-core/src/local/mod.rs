@@ -18,19 +18,33 @@ use crate::spawn::drop_later;
 /// never inside the releasing call (row 151).
 pub(crate) struct LocalRef {
     target: Option<Arc<dyn Target>>,
-    /// The invocation that the stub came out of, which lasts as long as there is one.
-    _invocation: Option<Arc<dyn Invocation>>,
+    /// What the stub came out of, which lasts as long as there is one. Boxed, because hardly any stub has it.
+    within: Option<Box<Within>>,
 }
+
+/// The invocations that a stub came out of, one through the other.
+struct Within(Vec<Arc<dyn Invocation>>);
+
+/// Invocations that one stub keeps. A stub that was handed on more often keeps the first of them.
+const MOST_WITHIN: usize = 16;
 
 impl LocalRef {
     pub(crate) fn new(target: Arc<dyn Target>) -> Arc<Self> {
-        Arc::new(Self { target: Some(target), _invocation: None })
+        Arc::new(Self { target: Some(target), within: None })
     }
 
-    /// Another reference to the same target, which an invocation lasts as long as.
-    pub(crate) fn within(&self, invocation: &Arc<dyn Invocation>) -> Arc<Self> {
-        let target = Some(Arc::clone(self.target()));
-        Arc::new(Self { target, _invocation: Some(Arc::clone(invocation)) })
+    /// Has an invocation last as long as the reference: this one, if it is the only one, else another to the same target.
+    pub(crate) fn hold(this: &mut Arc<Self>, invocation: &Arc<dyn Invocation>) {
+        if Arc::get_mut(this).is_none() {
+            let within = this.within.as_ref().map(|within| Box::new(Within(within.0.clone())));
+            *this = Arc::new(Self { target: Some(Arc::clone(this.target())), within });
+        }
+        let Some(own) = Arc::get_mut(this) else { return };
+        let Within(invocations) =
+            &mut **own.within.get_or_insert_with(|| Box::new(Within(Vec::with_capacity(1))));
+        if invocations.len() < MOST_WITHIN {
+            invocations.push(Arc::clone(invocation));
+        }
     }
 
     /// The target, if this is the only reference: its end is then its holder's business.

@@ -25,6 +25,8 @@ pub(crate) enum Constructor {
     New(Ident, Type),
     /// By a `new` elsewhere, which takes this environment.
     Elsewhere(Type),
+    /// Not at all: there is a mistake in its `new`, which was reported.
+    Mistaken,
 }
 
 impl Entrypoint {
@@ -33,7 +35,7 @@ impl Entrypoint {
         let private = &library();
         let (name, is_default) = (&self.name, self.is_default);
         let env = match &self.constructor {
-            Constructor::Unit => quote!(()),
+            Constructor::Unit | Constructor::Mistaken => quote!(()),
             Constructor::New(_, shared) => {
                 let Ends { first, last } = Ends::of(shared);
                 let (open, close) =
@@ -50,12 +52,13 @@ impl Entrypoint {
             Constructor::Unit => quote!(#private::Result::Ok(#target)),
             Constructor::New(new, _) => {
                 let at = Span::call_site().located_at(new.span());
-                quote_spanned!(at=> __farcall::Made::made(<#target>::#new(env, ctx)))
+                quote_spanned!(at=> __farcall::Made::<Self>::made(<#target>::#new(env, ctx)))
             }
-            Constructor::Elsewhere(_) => quote!(#private::Made::made(<#target>::new(env, ctx))),
+            Constructor::Elsewhere(_) => quote!(#private::Made::<Self>::made(<#target>::new(env, ctx))),
+            Constructor::Mistaken => quote!(loop {}),
         };
         let (env_name, ctx_name) = match self.constructor {
-            Constructor::Unit => (quote!(_), quote!(_)),
+            Constructor::Unit | Constructor::Mistaken => (quote!(_), quote!(_)),
             Constructor::New(..) | Constructor::Elsewhere(_) => (quote!(env), quote!(ctx)),
         };
         quote! {

@@ -156,6 +156,27 @@ impl Work {
     }
 }
 
+/// Hands on what it gets of another entrypoint.
+pub struct Gateway {
+    env: Arc<GatewayEnv>,
+}
+
+#[derive(Env)]
+pub struct GatewayEnv {
+    work: Service<WorkStub>,
+}
+
+#[entrypoint(default)]
+impl Gateway {
+    fn new(env: Arc<GatewayEnv>, _ctx: Ctx) -> Self {
+        Self { env }
+    }
+
+    pub async fn kept(&self) -> Result<KeptStub, Error> {
+        self.env.work.kept().await
+    }
+}
+
 struct Test {
     host: Running,
     work: WorkStub,
@@ -170,8 +191,10 @@ impl Test {
         let (sender, told) = mpsc::unbounded_channel();
         let go = Arc::new(Notify::new());
         STAGES.lock().unwrap().push((test.clone(), Stage { told: sender, go: Arc::clone(&go) }));
-        let host = host::<Work>(transport, &format!("{lines}\n[vars]\ntest = {test:?}")).await;
-        let (work, caller) = call::<WorkStub>(transport, &host, "service").await;
+        let services = "services = [{ binding = \"work\", service = \"service\", entrypoint = \"Work\" }]";
+        let lines = format!("{lines}\n{services}\n[vars]\ntest = {test:?}");
+        let host = host::<(Work, Gateway)>(transport, &lines).await;
+        let (work, caller) = call::<WorkStub>(transport, &host, "service/Work").await;
         Self { host, work, caller, told, go }
     }
 
@@ -205,6 +228,19 @@ behaviours! {
         assert!(kept[0].ping().await.unwrap());
         test.hears_nothing();
         drop(kept);
+        test.hears("done").await;
+    }
+
+    async fn r155_context_lives_until_a_stub_that_was_handed_on_is_released(transport: Transport) {
+        let mut test = Test::new(transport, "r155-on", "").await;
+        let (gateway, _caller) = call::<GatewayStub>(transport, &test.host, "service").await;
+        let kept = gateway.kept().await.unwrap();
+        assert!(kept.ping().await.unwrap());
+        let other = kept.clone();
+        drop(kept);
+        assert!(other.ping().await.unwrap());
+        test.hears_nothing();
+        drop(other);
         test.hears("done").await;
     }
 
