@@ -132,8 +132,7 @@ impl Site {
         }
         // Who comes from outside is not told what else there is.
         let outside = opening.connection.is_some();
-        let missing =
-            |missing: NoSuch| unsupported(if outside { missing.text.clone() } else { missing.to_string() });
+        let missing = |missing: NoSuch| unsupported(if outside { missing.text } else { missing.to_string() });
         let at = self.worker(service).ok_or_else(|| missing(self.no_service(service)))?;
         let class = self.class(at, entrypoint).map_err(missing)?;
         (class.takes)(&opening.props)?;

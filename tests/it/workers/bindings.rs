@@ -143,6 +143,18 @@ async fn service_with_several_addresses_goes_to_the_next() {
 }
 
 #[tokio::test]
+async fn name_that_no_greeting_has_room_for_is_refused() {
+    in_time(async {
+        let host = serve("tcp://127.0.0.1:0").await;
+        let adder: Service<WorkerBStub> = Service::at("b".repeat(70_000), host.addresses().to_vec());
+        let error = adder.add(1, 2).await.unwrap_err();
+        assert!(error.message().ends_with("have 70000 bytes; the limit is 61440"));
+        assert!(!error.may_have_run());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn service_can_be_passed_on_as_a_stub() {
     pub struct User;
     #[rpc_target]
