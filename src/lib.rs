@@ -32,20 +32,26 @@
 
 pub use farcall_core::Bytes;
 pub use farcall_core::arg::IntoArg;
-pub use farcall_core::connection::Connection;
-pub use farcall_core::connection::Greeting;
+pub use farcall_core::connection::{Connection, Greeting, MainObject};
 pub use farcall_core::error::{CallError, Error, ErrorKind};
 pub use farcall_core::fault::Fault;
 pub use farcall_core::function::RpcFn;
 pub use farcall_core::limits::Limits;
 pub use farcall_core::promise::{CallFuture, NoPipeline, Pipeline, Promise};
+pub use farcall_core::reason::Reason;
+pub use farcall_core::revocable::{Revocable, RevokeOnDrop, Revoker};
 pub use farcall_core::schema::SchemaBuilder;
+pub use farcall_core::snapshot;
 pub use farcall_core::stub::{IntoStub, Stub};
+pub use farcall_core::stub_from;
 #[cfg(feature = "json")]
 pub use farcall_core::value::Json;
 pub use farcall_core::value::{IntoValue, Plain, RpcReturn, RpcValue};
+pub use farcall_core::weak::WeakStub;
 pub use farcall_macros::{RpcValue, rpc_target};
-pub use farcall_transport::{Asked, Driver, Endpoint, Peer, Server, Uri, connect, main_stub, probe, serve};
+pub use farcall_transport::{
+    Asked, Driver, Endpoint, Peer, Server, Uri, connect, main_stub, probe, serve, testing,
+};
 
 #[cfg(feature = "host")]
 pub use farcall_host::{

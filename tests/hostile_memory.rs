@@ -18,7 +18,7 @@ use farcall::{Endpoint, Limits, main_stub};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
-use kit::raw::{Call, FORGET, SEND, frame, hello, method, number, own, ping, pong, text};
+use kit::raw::{Call, FORGET, SEND, frame, hello, id, method, number, own, ping, pong, text};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -224,6 +224,23 @@ fn r160_lengths_that_are_announced_and_do_not_come_take_little() {
         settled(&mut deaf(address));
     });
     assert_under("announced lengths", peak, PEERS * 300 * KIB + AROUND);
+}
+
+#[test]
+fn r160_bodies_that_are_announced_and_do_not_come_take_little() {
+    const PEERS: usize = 100;
+    let echo = depot("echo").to_le_bytes();
+    let peak = peak(Limits::default(), |address, _| {
+        let mut peers: Vec<_> = (0..PEERS).map(|_| deaf(address)).collect();
+        for peer in &mut peers {
+            // A call with a body of 30 MB in pieces, of which one byte comes.
+            let call = frame(1, &[&[FORGET | 64], &id(0), &echo, &number(30_000_000)]);
+            let piece = frame(14, &[&number(1), &[1]]);
+            peer.write_all(&[call, piece].concat()).unwrap();
+            handled(peer);
+        }
+    });
+    assert_under("announced bodies", peak, PEERS * (8 * MIB + 100 * KIB) + AROUND);
 }
 
 #[test]

@@ -1,24 +1,63 @@
 //! [`Address`]: what a stub refers to when that is looked up anew for each call.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::bell::Ringer;
 use crate::codec::Capability;
-use crate::connection::promised;
+use crate::connection::{Connection, promised};
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::local::LocalSlot;
+use crate::weak::Look;
 
 /// A place that can be connected again: what a service's stub refers to. Rows 4 and 253.
 pub trait Address: fmt::Debug + Send + Sync + 'static {
     /// Where a call made now goes. It is asked once for each call, and again by nobody: a call that failed is not made
     /// a second time. It must not block.
     fn current(self: Arc<Self>) -> Handle;
+
+    /// The connection that calls would go over at this moment, if there is one. None is made for this.
+    fn connection(&self) -> Option<Connection> {
+        None
+    }
+}
+
+/// The stubs of this process on an address.
+pub(crate) struct AddressRef {
+    address: Arc<dyn Address>,
+    /// Those who wait, without holding a stub, for the last to go.
+    watched: OnceLock<Ringer>,
+}
+
+impl AddressRef {
+    pub(crate) fn current(&self) -> Handle {
+        Arc::clone(&self.address).current()
+    }
+
+    pub(crate) fn connection(&self) -> Option<Connection> {
+        self.address.connection()
+    }
+
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.address).cast::<()>() as usize
+    }
+
+    /// An address never breaks: what cannot be reached now may be later. So there is only the last stub to wait for.
+    pub(crate) fn look(&self) -> Look {
+        Look::Waits(vec![self.watched.get_or_init(Ringer::default).hearing()])
+    }
+}
+
+impl fmt::Debug for AddressRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
 }
 
 /// A handle whose calls go where the address says, each when it is made.
 pub fn handle(address: Arc<dyn Address>) -> Handle {
-    Handle(Repr::Address(address))
+    Handle(Repr::Address(Arc::new(AddressRef { address, watched: OnceLock::new() })))
 }
 
 /// A reference to something that is not known yet, and the right to say what it is. Calls on it wait, in order.

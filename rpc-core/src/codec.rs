@@ -5,8 +5,12 @@
 //! in that list, which is found through a scoped, nestable, thread-local table; outside such a scope it is an
 //! error, never a panic. What the schema knows to be plain data never touches the thread-local.
 
-use std::cell::RefCell;
+mod nested;
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::panic::Location;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -15,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::Interface;
-use crate::schema::Schema;
+use crate::schema::{MAX_DEPTH, Schema};
+use crate::sync::thread_local;
 use crate::value::RpcValue;
 
 /// Payloads of at least this many bytes are moved, not copied, into a message.
@@ -43,6 +48,8 @@ pub(crate) struct Encoded {
     pub(crate) promises: Vec<PromiseArg>,
     /// Parameters that are not in `bytes` because their promise settled on the way.
     pub(crate) filled: Vec<FilledArg>,
+    /// Where the call was made, if that is recorded and there are capabilities.
+    pub(crate) at: Option<&'static Location<'static>>,
 }
 
 /// A parameter whose value is the result of a call that may not be here yet.
@@ -93,6 +100,22 @@ impl Encoded {
         self.caps.clear();
         self.promises.clear();
         self.filled.clear();
+        self.at = None;
+    }
+
+    /// What was written from an offset on, as one run of bytes.
+    pub(crate) fn from(&self, start: usize) -> Cow<'_, [u8]> {
+        if self.splices.is_empty() {
+            return Cow::Borrowed(&self.bytes[start..]);
+        }
+        let (mut whole, mut done) = (Vec::new(), start);
+        for (at, payload) in self.splices.iter().filter(|(at, _)| *at >= start) {
+            whole.extend_from_slice(&self.bytes[done..*at]);
+            whole.extend_from_slice(payload);
+            done = *at;
+        }
+        whole.extend_from_slice(&self.bytes[done..]);
+        whole.into()
     }
 
     /// Length of the whole encoding with the arguments that stand beside it, in bytes.
@@ -103,7 +126,7 @@ impl Encoded {
 
     /// The encoding in parts, the arguments that stand beside it first. Large ones are shared and not copied, so
     /// that afterwards they are no more where they were, but spliced in.
-    pub(crate) fn to_parts(&mut self) -> Vec<Bytes> {
+    pub(crate) fn share_parts(&mut self) -> Vec<Bytes> {
         let own = if self.bytes.len() >= SPLICE_FROM {
             std::mem::take(&mut self.bytes).into()
         } else {
@@ -175,9 +198,7 @@ impl<'a> ValueEncoder<'a> {
         } else {
             write(bytes, value)
         };
-        result.map_err(|error| {
-            Error::new(ErrorKind::BadArguments, format!("a value could not be encoded: {error}"))
-        })
+        result.map_err(|error| unwritten(&error))
     }
 
     /// Encodes a byte string; a large one is moved, not copied.
@@ -198,8 +219,55 @@ impl<'a> ValueEncoder<'a> {
 
 #[inline]
 fn write<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> postcard::Result<()> {
-    let mut serializer = postcard::Serializer { output: Append(bytes) };
-    value.serialize(&mut serializer)
+    nested::write(
+        Append(bytes),
+        value,
+        MOST_NESTED,
+        "a value is nested deeper than the 64 levels that are allowed",
+    )
+}
+
+/// How deep the parts of a value may stand within each other, options and newtypes counted, before it is not even
+/// written. What has a schema may have 64 levels of it, which are fewer.
+const MOST_NESTED: usize = 8 * MAX_DEPTH;
+
+/// Writes a value that nobody will look into, and that holds no stubs. Its parts may stand so deep within each other.
+pub(crate) fn write_opaque<T: Serialize + ?Sized>(value: &T, most: usize) -> postcard::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let write = || {
+        nested::write(
+            Append(&mut bytes),
+            value,
+            most,
+            "a value in `Plain` is nested deeper than the 128 levels that are allowed",
+        )
+    };
+    in_scope(Scope::Opaque, write).0?;
+    Ok(bytes)
+}
+
+/// Reads what [`write_opaque`] wrote.
+pub(crate) fn read_opaque<R>(read: impl FnOnce() -> R) -> R {
+    in_scope(Scope::Opaque, read).0
+}
+
+thread_local! {
+    /// Why serde was last refused something: its errors carry no text through postcard.
+    static REFUSED: Cell<Option<(ErrorKind, &'static str)>> = const { Cell::new(None) };
+}
+
+#[cold]
+fn refuse(kind: ErrorKind, text: &'static str) {
+    REFUSED.set(Some((kind, text)));
+}
+
+#[cold]
+fn unwritten(error: &postcard::Error) -> Error {
+    let (kind, text) = match (error, REFUSED.take()) {
+        (postcard::Error::SerdeSerCustom, Some((kind, text))) => (kind, Cow::Borrowed(text)),
+        _ => (ErrorKind::BadArguments, error.to_string().into()),
+    };
+    Error::new(kind, format!("a value could not be encoded: {text}"))
 }
 
 /// Appends to a vector that is used again and again.
@@ -343,7 +411,11 @@ impl<'a> ValueDecoder<'a> {
 }
 
 fn bad_value(error: &postcard::Error) -> Error {
-    Error::new(ErrorKind::BadArguments, format!("a value could not be decoded: {error}"))
+    let text = match (error, REFUSED.take()) {
+        (postcard::Error::SerdeDeCustom, Some((_, text))) => Cow::Borrowed(text),
+        _ => error.to_string().into(),
+    };
+    Error::new(ErrorKind::BadArguments, format!("a value could not be decoded: {text}"))
 }
 
 #[inline]
@@ -366,6 +438,8 @@ pub(crate) fn decode_whole<T: RpcValue>(bytes: &Bytes) -> Result<T, Error> {
 enum Scope {
     Encode(Vec<Capability>),
     Decode(CapTable),
+    /// Inside bytes that nobody looks into: nobody would find a stub there.
+    Opaque,
 }
 
 thread_local! {
@@ -390,6 +464,10 @@ fn in_scope<R>(scope: Scope, walk: impl FnOnce() -> R) -> (R, Scope) {
     (result, scope.unwrap_or(Scope::Decode(CapTable::default())))
 }
 
+/// What is said of a stub in a `Plain`.
+const IN_PLAIN: &str =
+    "a stub or function cannot travel inside `Plain`: derive `RpcValue` for the type that holds it";
+
 /// How a stub serialises itself: as the index of its capability in the message that is being encoded.
 pub fn serialize_stub<S: serde::Serializer>(
     handle: &Handle,
@@ -404,26 +482,42 @@ pub fn serialize_stub<S: serde::Serializer>(
             caps.push(capability);
             Ok((caps.len() - 1) as u32)
         }
-        _ => Err(capability),
+        Some(Scope::Opaque) => Err((capability, IN_PLAIN)),
+        _ => Err((capability, "a stub can only be serialised inside a farcall message")),
     });
     match index {
         Ok(index) => serializer.serialize_newtype_struct("$farcall::Cap", &index),
-        Err(_) => Err(serde::ser::Error::custom("a stub can only be serialised inside a farcall message")),
+        Err((_, text)) => {
+            refuse(ErrorKind::BadArguments, text);
+            Err(serde::ser::Error::custom(text))
+        }
     }
 }
 
 /// How a stub comes out of a message.
-pub fn deserialize_stub<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Handle, D::Error> {
+pub fn deserialize_stub<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+    interface: fn() -> &'static Interface,
+) -> Result<Handle, D::Error> {
     use serde::de::Error as _;
     let index = u32::deserialize(deserializer)?;
     let taken = SCOPES.with(|scopes| match scopes.borrow_mut().last_mut() {
         Some(Scope::Decode(table)) => Ok(table.slots.get_mut(index as usize).and_then(Option::take)),
+        Some(Scope::Opaque) => Err(IN_PLAIN),
         _ => Err("a stub can only be deserialised from a farcall message"),
     });
     match taken {
-        Ok(Some(capability)) => Ok(capability.handle),
+        Ok(Some(capability)) => {
+            if crate::sites::recording() {
+                crate::connection::note_interface(&capability.handle, interface());
+            }
+            Ok(capability.handle)
+        }
         Ok(None) => Err(D::Error::custom("the message has no such capability, or it was taken already")),
-        Err(text) => Err(D::Error::custom(text)),
+        Err(text) => {
+            refuse(ErrorKind::BadArguments, text);
+            Err(D::Error::custom(text))
+        }
     }
 }
 

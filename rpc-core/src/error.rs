@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+
+use crate::schema::Explain;
 
 /// Why a call failed: a closed set, so that a `match` can be complete.
 ///
@@ -45,11 +47,13 @@ pub enum ErrorKind {
     Unsupported,
     /// A fault of farcall itself.
     Internal,
+    /// The call waits for the turn of a serial target that its own caller holds: neither would end.
+    Deadlock,
 }
 
 impl ErrorKind {
     /// Every kind with its number on the wire. Numbers are never reused.
-    pub(crate) const ALL: [(Self, u8); 17] = [
+    pub(crate) const ALL: [(Self, u8); 18] = [
         (Self::Disconnected, 1),
         (Self::Cancelled, 2),
         (Self::DeadlineExceeded, 3),
@@ -67,6 +71,7 @@ impl ErrorKind {
         (Self::Upstream, 15),
         (Self::Unsupported, 16),
         (Self::Internal, 17),
+        (Self::Deadlock, 18),
     ];
 
     pub(crate) fn code(self) -> u8 {
@@ -98,6 +103,7 @@ impl fmt::Display for ErrorKind {
             Self::Upstream => "upstream call failed",
             Self::Unsupported => "unsupported",
             Self::Internal => "internal fault",
+            Self::Deadlock => "deadlock",
         })
     }
 }
@@ -108,12 +114,14 @@ impl fmt::Display for ErrorKind {
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     origin: ErrorKind,
     message: Text,
     may_have_run: bool,
     user: Option<Bytes>,
+    unsaid: Option<Unsaid>,
 }
 
 /// A text that costs nothing to copy: every call behind a failed one has it.
@@ -153,6 +161,16 @@ impl From<String> for Text {
         if text.is_empty() { Self::EMPTY } else { Self::Shared(text.into()) }
     }
 }
+/// How the message is made of the error value, once somebody reads it: that is a user's code, which a session does not
+/// run.
+#[derive(Clone)]
+struct Unsaid {
+    explain: Explain,
+    text: OnceLock<Option<String>>,
+}
+
+/// What is said of a method's own error that cannot be put in words.
+const USER_ERROR: &str = "the method returned an error";
 
 impl Error {
     /// Makes an error of this kind. What it says about [`may_have_run`](Self::may_have_run) follows from the
@@ -170,8 +188,16 @@ impl Error {
                 | ErrorKind::Disposed
                 | ErrorKind::Upstream
                 | ErrorKind::Unsupported
+                | ErrorKind::Deadlock
         );
-        Self(Arc::new(Inner { kind, origin: kind, message: message.into().into(), may_have_run, user: None }))
+        Self(Arc::new(Inner {
+            kind,
+            origin: kind,
+            message: message.into().into(),
+            may_have_run,
+            user: None,
+            unsaid: None,
+        }))
     }
 
     /// The same error, saying that the call surely did not run.
@@ -181,14 +207,7 @@ impl Error {
     }
 
     pub(crate) fn with_may_have_run(self, may_have_run: bool) -> Self {
-        let inner = &*self.0;
-        Self(Arc::new(Inner {
-            kind: inner.kind,
-            origin: inner.origin,
-            message: inner.message.clone(),
-            may_have_run,
-            user: inner.user.clone(),
-        }))
+        Self(Arc::new(Inner { may_have_run, ..Inner::clone(&self.0) }))
     }
 
     /// The error that the caller of `method` gets. Who does not know a method knows no more of its name than the
@@ -197,13 +216,7 @@ impl Error {
         match method {
             Some(method) if self.0.kind == ErrorKind::UnknownMethod => {
                 let message = format!("calling `{method}`: {}", &*self.0.message);
-                Self(Arc::new(Inner {
-                    kind: self.0.kind,
-                    origin: self.0.origin,
-                    message: message.into(),
-                    may_have_run: self.0.may_have_run,
-                    user: None,
-                }))
+                Self(Arc::new(Inner { message: message.into(), user: None, ..Inner::clone(&self.0) }))
             }
             _ => self,
         }
@@ -218,9 +231,8 @@ impl Error {
             kind => Self(Arc::new(Inner {
                 kind: ErrorKind::Upstream,
                 origin: kind,
-                message: self.0.message.clone(),
                 may_have_run: false,
-                user: self.0.user.clone(),
+                ..Inner::clone(&self.0)
             })),
         }
     }
@@ -228,13 +240,16 @@ impl Error {
     /// The error that calls behind a failed call get whose method returned its own error: `message` is that
     /// error in words, `user` its encoding.
     pub(crate) fn upstream_user(message: Text, user: Bytes) -> Self {
-        Self(Arc::new(Inner {
-            kind: ErrorKind::Upstream,
-            origin: ErrorKind::Upstream,
-            message,
-            may_have_run: false,
-            user: Some(user),
-        }))
+        let message = if message.is_empty() { Text::Static(USER_ERROR) } else { message };
+        let error = Self::new(ErrorKind::Upstream, "");
+        Self(Arc::new(Inner { message, user: Some(user), ..Inner::clone(&error.0) }))
+    }
+
+    /// The same, where the words have to be found first.
+    pub(crate) fn upstream_unsaid(explain: Explain, user: Bytes) -> Self {
+        let error = Self::upstream_user(Text::EMPTY, user);
+        let unsaid = Some(Unsaid { explain, text: OnceLock::new() });
+        Self(Arc::new(Inner { unsaid, ..Inner::clone(&error.0) }))
     }
 
     /// An error as it came from the peer.
@@ -245,7 +260,7 @@ impl Error {
         may_have_run: bool,
         user: Option<Bytes>,
     ) -> Self {
-        Self(Arc::new(Inner { kind, origin, message: message.into(), may_have_run, user }))
+        Self(Arc::new(Inner { kind, origin, message: message.into(), may_have_run, user, unsaid: None }))
     }
 
     /// What kind of failure this is.
@@ -261,7 +276,21 @@ impl Error {
 
     /// What happened, in words.
     pub fn message(&self) -> &str {
-        &self.0.message
+        self.say();
+        self.said()
+    }
+
+    /// Finds the words, where that is left to do. It runs a user's code.
+    pub(crate) fn say(&self) {
+        if let (Some(unsaid), Some(user)) = (&self.0.unsaid, &self.0.user) {
+            unsaid.text.get_or_init(|| (unsaid.explain)(user));
+        }
+    }
+
+    /// What happened, in the words that were found so far.
+    pub(crate) fn said(&self) -> &str {
+        let found = self.0.unsaid.as_ref().and_then(|unsaid| unsaid.text.get()?.as_deref());
+        found.unwrap_or(&self.0.message)
     }
 
     /// Whether the method may have run, wholly or in part. `false` is a promise, `true` is not knowing.
@@ -298,7 +327,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
+            .field("message", &self.message())
             .field("may_have_run", &self.0.may_have_run)
             .finish_non_exhaustive()
     }
@@ -306,7 +335,7 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.kind, &*self.0.message)
+        write!(f, "{}: {}", self.0.kind, self.message())
     }
 }
 
@@ -324,7 +353,7 @@ pub enum CallError<E> {
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         self.0.kind == other.0.kind
-            && *self.0.message == *other.0.message
+            && self.message() == other.message()
             && self.0.may_have_run == other.0.may_have_run
     }
 }

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::arg::{Arg, IntoArg};
 use crate::codec::{deserialize_stub, serialize_stub};
 use crate::dispatch::{Method, Table, serve_serial};
-use crate::handle::Handle;
+use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, Sig, generic_interface};
 use crate::promise::{Pipeline, Promise};
+use crate::relay::{BoundMethod, Probe, Relay, placeholder};
 use crate::schema::SchemaBuilder;
 use crate::stub::{Stub, call};
 use crate::value::{IntoValue, RpcReturn, RpcValue};
@@ -43,6 +45,38 @@ impl<S: FnSignature> RpcFn<S> {
         function.into_rpc_fn()
     }
 
+    /// The function that is a method of a stub, taken off it: calling the one is calling the other. Row 22.
+    ///
+    /// It keeps the stub's target alive. What it is given and what it returns is passed on as it is, so that it can be
+    /// called through at once; who holds it in another process calls by way of this one. A method that does not take and
+    /// return exactly the types of the function does not compile, or, where only a trailing `Option` differs, fails
+    /// each call with [`SignatureMismatch`](crate::error::ErrorKind::SignatureMismatch).
+    ///
+    /// ```
+    /// # use farcall_core as farcall;
+    /// use farcall::function::RpcFn;
+    ///
+    /// # async fn example() -> Result<(), farcall::error::Error> {
+    /// # type CounterStub = RpcFn<fn(i64) -> i64>;
+    /// # let counter: CounterStub = RpcFn::new(|n: i64| n + 1);
+    /// // As for `CounterStub::increment` of a stub `counter`:
+    /// let increment: RpcFn<fn(i64) -> i64> = RpcFn::bind(&counter, CounterStub::call);
+    /// assert_eq!(increment.call(2).await?, 3);
+    /// # Ok(()) }
+    /// ```
+    pub fn bind<T: Stub, M: StubMethod<T, S>>(stub: &T, method: M) -> Self {
+        let (probe, given) = (Arc::new(Relay::Probe(Probe::default())), M::placeholders());
+        method.call_on(&T::from_handle(Handle(Repr::Relay(Arc::clone(&probe)))), &given);
+        let found = match &*probe {
+            Relay::Probe(probe) => probe.method(&given),
+            _ => return Self::from_handle(stub.handle().clone()),
+        };
+        Self::from_handle(match found {
+            Ok(method) => BoundMethod::bind(stub.handle(), S::interface(), method),
+            Err(error) => Handle::broken(error),
+        })
+    }
+
     /// The function that runs the future which `function` returns.
     ///
     /// An async closure that captures something cannot be called twice; write
@@ -72,7 +106,7 @@ impl<S> Serialize for RpcFn<S> {
 
 impl<'de, S: FnSignature> Deserialize<'de> for RpcFn<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_stub(deserializer).map(Self::from_handle)
+        deserialize_stub(deserializer, S::interface).map(Self::from_handle)
     }
 }
 
@@ -102,7 +136,7 @@ impl<S: FnSignature> RpcValue for RpcFn<S> {
     type Pipeline = Self;
 
     fn describe(schema: &mut SchemaBuilder) {
-        schema.cap();
+        schema.stub(S::interface);
     }
 
     fn from_promise(handle: Handle) -> Result<Self, Handle> {
@@ -147,6 +181,22 @@ pub trait IntoAsyncRpcFn<S>: Sized {
     fn into_async_rpc_fn(self) -> RpcFn<S>;
 }
 
+/// A method of stubs of type `T` that has the signature `S`: `CounterStub::increment` is a
+/// `StubMethod<CounterStub, fn(i64) -> i64>`. See [`RpcFn::bind`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a method of `{T}` with the signature `{S}`",
+    note = "name the method by the type of the stub, as in `RpcFn::bind(&counter, CounterStub::increment)`; its parameters and its result must be exactly those of the function"
+)]
+pub trait StubMethod<T, S>: Sized {
+    /// What stands for the arguments.
+    #[doc(hidden)]
+    fn placeholders() -> Vec<Handle>;
+
+    /// Calls the method with these.
+    #[doc(hidden)]
+    fn call_on(self, stub: &T, given: &[Handle]);
+}
+
 /// The table of closures `F` of signature `S`, of which a `static` cannot speak.
 struct SyncTable<F, S>(PhantomData<(F, S)>);
 
@@ -163,6 +213,7 @@ macro_rules! functions {
 
         impl<$($T: RpcValue,)* R: RpcReturn + 'static> RpcFn<fn($($T),*) -> R> {
             /// Calls it.
+            #[track_caller]
             #[allow(clippy::too_many_arguments, reason = "as many as the function takes")]
             pub fn call(&self, $($argument: impl IntoArg<$T>),*) -> Promise<R::Value, R::Error> {
                 call::<R, ($($T,)*), _>(&self.handle, self.interface, 0, ($($argument,)*))
@@ -181,6 +232,7 @@ macro_rules! functions {
                     call.run(|($($argument,)*): ($($T,)*)| function($($argument),*));
                 })],
                 parent: None,
+                on_release: &[],
             };
         }
 
@@ -207,6 +259,23 @@ macro_rules! functions {
             }
         }
 
+        impl<Stub, $($T: RpcValue,)* R: RpcReturn, F> StubMethod<Stub, fn($($T),*) -> R> for F
+        where
+            F: FnOnce(&Stub, $(Promise<$T>),*) -> Promise<R::Value, R::Error>,
+        {
+            fn placeholders() -> Vec<Handle> {
+                vec![$({ let _ = stringify!($argument); placeholder() }),*]
+            }
+
+            #[allow(unused_mut, unused_variables, reason = "a method without parameters")]
+            fn call_on(self, stub: &Stub, given: &[Handle]) {
+                let mut given = given.iter();
+                let mut next = || given.next().cloned().unwrap_or_else(placeholder);
+                $(let $argument = Promise::from_handle(next());)*
+                drop(self(stub, $($argument),*));
+            }
+        }
+
         impl<$($T,)* R, F, Fut> AsyncTable<F, fn($($T),*) -> R>
         where
             $($T: RpcValue,)*
@@ -222,6 +291,7 @@ macro_rules! functions {
                     call.start_with(|($($argument,)*): ($($T,)*)| function($($argument),*));
                 })],
                 parent: None,
+                on_release: &[],
             };
         }
 

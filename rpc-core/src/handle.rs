@@ -2,14 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use crate::address::Address;
+use crate::address::AddressRef;
+use crate::codec::Capability;
 use crate::connection::{Connection, SlotRef};
 use crate::dispatch::{OwnedArgs, Target, WireArgs};
 use crate::error::{Error, ErrorKind};
 use crate::interface::MethodInfo;
 use crate::limits::{MAX_HOPS, PROMISED_PATH_STEPS};
-use crate::local::{Entry, Gather, LocalHandle, LocalRef, Parked, push};
+use crate::local::{Entry, Gather, LocalHandle, LocalPolled, LocalRef, Parked, push};
+use crate::outcome::Outcome;
+use crate::relay::Relay;
 use crate::session::{Place, TargetKey};
 use crate::sink::{Running, Sink};
 use crate::wire::Path;
@@ -28,7 +32,9 @@ pub(crate) enum Repr {
     /// The result of a call of this process, or a stub promised to it.
     LocalCall(LocalHandle),
     /// What is looked up for each call.
-    Address(Arc<dyn Address>),
+    Address(Arc<AddressRef>),
+    /// What stands before another reference, and passes calls on.
+    Relay(Arc<Relay>),
     /// Nothing: every call fails for this reason.
     Broken(Error),
 }
@@ -62,6 +68,7 @@ impl Handle {
             Repr::Local(_) | Repr::Address(_) => {
                 Repr::Broken(Error::new(ErrorKind::BadPath, "a stub has no fields"))
             }
+            Repr::Relay(relay) => return relay.field(index),
             Repr::Broken(error) => Repr::Broken(error.upstream()),
         })
     }
@@ -72,6 +79,7 @@ impl Handle {
             Repr::Slot(slot) => slot.detach(),
             Repr::Shared(slot) => slot.detach(),
             Repr::LocalCall(local) => local.detach(),
+            Repr::Relay(relay) => relay.detach(),
             Repr::Local(_) | Repr::Address(_) | Repr::Broken(_) => {}
         }
     }
@@ -89,6 +97,7 @@ impl Handle {
     pub(crate) fn into_own(self) -> Self {
         match self.0 {
             Repr::Shared(slot) => Self(Repr::Slot(slot.part(slot.path.clone()))),
+            Repr::Relay(relay) => relay.into_own(),
             other => Self(other),
         }
     }
@@ -107,7 +116,8 @@ impl Handle {
             Repr::Local(local) => Place::Elsewhere(Some(Arc::as_ptr(local.target()).cast::<()>() as usize)),
             Repr::LocalCall(local) if local.path.is_empty() => Place::Elsewhere(Some(local.identity())),
             Repr::LocalCall(_) => Place::Elsewhere(None),
-            Repr::Address(address) => Place::Elsewhere(Some(Arc::as_ptr(address).cast::<()>() as usize)),
+            Repr::Address(address) => Place::Elsewhere(Some(address.identity())),
+            Repr::Relay(relay) => Place::Elsewhere(Some(Arc::as_ptr(relay) as usize)),
         }
     }
 
@@ -116,15 +126,14 @@ impl Handle {
     pub(crate) fn target_key(&self) -> TargetKey {
         let slot = |slot: &SlotRef| TargetKey::Slot(slot.connection().id(), slot.key(), slot.path.clone());
         match &self.0 {
+            Repr::Relay(relay) => TargetKey::Local(Arc::as_ptr(relay) as usize, Path::EMPTY),
             Repr::Slot(at) => slot(at),
             Repr::Shared(at) => slot(at),
             Repr::Local(local) => {
                 TargetKey::Local(Arc::as_ptr(local.target()).cast::<()>() as usize, Path::EMPTY)
             }
             Repr::LocalCall(local) => TargetKey::Local(local.identity(), local.path.clone()),
-            Repr::Address(address) => {
-                TargetKey::Local(Arc::as_ptr(address).cast::<()>() as usize, Path::EMPTY)
-            }
+            Repr::Address(address) => TargetKey::Local(address.identity(), Path::EMPTY),
             Repr::Broken(_) => TargetKey::Broken,
         }
     }
@@ -135,10 +144,11 @@ impl Handle {
         match (&this.0, &other.0) {
             (Repr::Local(a), Repr::Local(b)) => Arc::ptr_eq(a.target(), b.target()),
             (Repr::LocalCall(a), Repr::LocalCall(b)) => a.identity() == b.identity() && a.path == b.path,
-            (Repr::Address(a), Repr::Address(b)) => Arc::ptr_eq(a, b),
+            (Repr::Address(a), Repr::Address(b)) => a.identity() == b.identity(),
             (Repr::Slot(a), Repr::Slot(b)) => a.same(b),
             (Repr::Slot(a), Repr::Shared(b)) | (Repr::Shared(b), Repr::Slot(a)) => a.same(b),
             (Repr::Shared(a), Repr::Shared(b)) => a.same(b),
+            (Repr::Relay(a), Repr::Relay(b)) => Arc::ptr_eq(a, b) || a.same_target(b),
             _ => false,
         }
     }
@@ -151,6 +161,7 @@ impl Handle {
                 Repr::LocalCall(local) => local.settled_target(),
                 Repr::Slot(slot) => slot.resolved(),
                 Repr::Shared(slot) => slot.resolved(),
+                Repr::Relay(relay) => relay.resolved(),
                 Repr::Local(_) | Repr::Address(_) | Repr::Broken(_) => None,
             };
             match next {
@@ -173,13 +184,14 @@ impl Handle {
     fn send_or_go_on(&self, parked: Parked) -> Option<(Self, Parked)> {
         match &self.0 {
             Repr::Broken(error) => parked.sink.fail(error.upstream()),
-            Repr::Address(address) => match Arc::clone(address).current().0 {
+            Repr::Address(address) => match address.current().0 {
                 Repr::Broken(error) => parked.sink.fail(error),
                 current => return Some((Self(current), parked)),
             },
             Repr::LocalCall(local) => return local.call(parked),
             Repr::Slot(slot) => return slot.forward(parked),
             Repr::Shared(slot) => return slot.forward(parked),
+            Repr::Relay(relay) => return relay.send(parked),
             Repr::Local(local) if parked.sink.is_echo() => push(local, Entry::echo(parked.sink)),
             Repr::Local(_) if !parked.encoded.promises.is_empty() => Gather::start(self.clone(), parked),
             Repr::Local(local) => match local.target().find(parked.method) {
@@ -207,6 +219,8 @@ impl Handle {
             Repr::LocalCall(local) => local.pass_result(sink, info),
             Repr::Slot(slot) => slot.pass_result(sink, info),
             Repr::Shared(slot) => slot.pass_result(sink, info),
+            // It says itself how it is cancelled.
+            Repr::Relay(relay) => return relay.pass_result(sink, info),
             Repr::Broken(error) => return sink.fail(error.clone()),
             Repr::Local(_) | Repr::Address(_) => {
                 return sink.fail(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
@@ -215,12 +229,46 @@ impl Handle {
         running.set(Running::Forwarded(self));
     }
 
-    /// The connection that this is a reference over.
-    pub(crate) fn connection(&self) -> Option<&Connection> {
+    /// Asks for the outcome of a call whose arguments were encoded. It is to be decoded at the path.
+    pub(crate) fn poll_outcome(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: bool,
+    ) -> Poll<(Outcome<Capability>, Path)> {
+        let failed = |kind, text| (Outcome::Failed(Error::new(kind, text)), Path::EMPTY);
+        match &mut self.0 {
+            Repr::Slot(slot) if first && slot.wait(cx) => Poll::Pending,
+            Repr::Slot(slot) => slot.poll(cx).map(|outcome| (outcome, slot.path.clone())),
+            Repr::LocalCall(local) => local.poll(cx, first).map(|polled| match polled {
+                LocalPolled::Kept(outcome) => (outcome, local.path.clone()),
+                LocalPolled::Typed(_) => failed(ErrorKind::Internal, "a typed result was asked for as bytes"),
+            }),
+            Repr::Relay(relay) => relay.poll(cx, first),
+            Repr::Shared(_) | Repr::Local(_) | Repr::Address(_) => {
+                Poll::Ready(failed(ErrorKind::Unsupported, "a stub is not a promise"))
+            }
+            Repr::Broken(error) => Poll::Ready((Outcome::Failed(error.clone()), Path::EMPTY)),
+        }
+    }
+
+    /// Waits until the call behind this promise has left this side's buffers.
+    pub(crate) fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {
         match &self.0 {
-            Repr::Slot(slot) => Some(slot.connection()),
-            Repr::Shared(slot) => Some(slot.connection()),
-            _ => None,
+            Repr::Slot(slot) => slot.poll_sent(cx),
+            Repr::Shared(slot) => slot.poll_sent(cx),
+            Repr::Relay(relay) => relay.poll_sent(cx),
+            Repr::Local(_) | Repr::LocalCall(_) | Repr::Address(_) | Repr::Broken(_) => Poll::Ready(()),
+        }
+    }
+
+    /// The connection that this is a reference over.
+    pub(crate) fn connection(&self) -> Option<Connection> {
+        match &self.0 {
+            Repr::Slot(slot) => Some(slot.connection().clone()),
+            Repr::Shared(slot) => Some(slot.connection().clone()),
+            Repr::Relay(relay) => relay.connection(),
+            Repr::Address(address) => address.connection(),
+            Repr::Local(_) | Repr::LocalCall(_) | Repr::Broken(_) => None,
         }
     }
 }
@@ -234,6 +282,7 @@ impl Clone for Handle {
             Repr::Local(local) => Repr::Local(Arc::clone(local)),
             Repr::LocalCall(local) => Repr::LocalCall(local.part(local.path.clone())),
             Repr::Address(address) => Repr::Address(Arc::clone(address)),
+            Repr::Relay(relay) => Repr::Relay(Arc::clone(relay)),
             Repr::Broken(error) => Repr::Broken(error.clone()),
         })
     }
@@ -247,6 +296,7 @@ impl fmt::Debug for Handle {
             Repr::Local(local) => local.fmt(f),
             Repr::LocalCall(local) => local.fmt(f),
             Repr::Address(address) => address.fmt(f),
+            Repr::Relay(relay) => relay.fmt(f),
             Repr::Broken(error) => write!(f, "broken: {error}"),
         }
     }

@@ -6,9 +6,13 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
+use bytes::Bytes;
+
 use crate::arg::ParamList;
+use crate::codec::decode_whole;
 use crate::error::{Error, ErrorKind};
 use crate::schema::{FNV_START, Schema, fnv, fold};
 use crate::value::RpcReturn;
@@ -108,7 +112,7 @@ pub struct MethodInfo {
 impl MethodInfo {
     fn describe<P: ParamList, R: RpcReturn>(name: &'static str, is_property: bool) -> Self {
         let params = Schema::describe(P::describe);
-        let result = Schema::of::<R::Value>().of_method(name);
+        let result = Schema::of::<R::Value>().of_method(name).explained_by(explain::<R>);
         let user = Schema::of::<R::User>();
         let required = P::required();
         let ids = ids(name, required, &params.element_hashes(), &result, &user);
@@ -134,12 +138,25 @@ impl MethodInfo {
         self.params.count()
     }
 
+    /// Whether it takes and returns the same as `other`, whatever their names.
+    pub(crate) fn has_signature_of(&self, other: &Self) -> bool {
+        let signatures = |info: &Self| info.ids.iter().map(|id| id.0 as u32).collect::<Vec<_>>();
+        self.required == other.required && signatures(self) == signatures(other)
+    }
+
     /// The id of a call with so many arguments present: all up to the last that is not a trailing `None`.
     #[inline]
     pub fn id(&self, present: usize) -> MethodId {
         let index = present.saturating_sub(self.required).min(self.ids.len() - 1);
         self.ids[index]
     }
+}
+
+/// The error of a method that returns `R`, in words.
+fn explain<R: RpcReturn>(user: &Bytes) -> Option<String> {
+    // The types are a user's, and may panic (R21).
+    let text = || decode_whole::<R::User>(user).ok().map(|user| R::user_message(&user));
+    catch_unwind(AssertUnwindSafe(text)).ok().flatten()
 }
 
 /// The ids for `required` arguments up to all of them.

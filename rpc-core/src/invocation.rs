@@ -10,10 +10,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::connection::passed_reply;
 use crate::dispatch::{Args, Call, Found, MakeSink, ReplyTo, Step, Table, Target};
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
-use crate::interface::{Interface, MethodId};
+use crate::interface::{Interface, MethodId, MethodInfo};
 use crate::local::{LocalRef, LocalSlot, Mailbox};
 use crate::outcome::Reply;
 use crate::spawn::BoxFuture;
@@ -110,15 +111,15 @@ impl<T: Send + 'static, M: Fn() -> Made<T> + Send + Sync + 'static> Target for A
             }
             _ => run(&target, found, call, sink, &invocation),
         }
-        let name = found.info.name;
-        if catch_unwind(AssertUnwindSafe(|| drop(target))).is_err() {
-            tracing::error!(method = name, "an entrypoint panicked while it was dropped");
-        }
+        target.retire();
     }
 
     fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }
+
+    /// There is no object to release: each goes with its call.
+    fn retire(self: Arc<Self>) {}
 }
 
 /// Runs a call on the object that was made for it.
@@ -130,19 +131,22 @@ fn run(
     invocation: &Arc<dyn Invocation>,
 ) {
     target.deliver(target, found, call, sink);
-    match std::mem::replace(&mut call.step, Step::Idle) {
-        Step::Pending(method) => {
-            let invocation = Some(Arc::clone(invocation));
-            call.step = Step::Pending(Box::pin(Within { method: Some(method), invocation }));
-        }
-        step => {
+    let within = |work| -> BoxFuture<Reply> {
+        let invocation = Some(Arc::clone(invocation));
+        Box::pin(Within { work, info: found.info, invocation })
+    };
+    call.step = match std::mem::replace(&mut call.step, Step::Idle) {
+        Step::Pending(method) => Step::Pending(within(Work::Method(method))),
+        Step::Holding(method, turn) => Step::Holding(within(Work::Method(method)), turn),
+        Step::Passed(promise) => Step::Pending(within(Work::promise(promise))),
+        step @ (Step::Idle | Step::Done | Step::Queued) => {
             if let ReplyTo::Encode(reply) = &mut call.reply {
                 hold(reply, invocation);
             }
             invocation.returned(true);
-            call.step = step;
+            step
         }
-    }
+    };
 }
 
 /// The same for a call whose caller would take the result as it is.
@@ -175,8 +179,46 @@ fn hold(reply: &mut Reply, invocation: &Arc<dyn Invocation>) {
 
 /// A method that runs, and its invocation.
 struct Within {
-    method: Option<BoxFuture<Reply>>,
+    work: Work,
+    info: &'static MethodInfo,
     invocation: Option<Arc<dyn Invocation>>,
+}
+
+/// What a call waits for.
+enum Work {
+    Method(BoxFuture<Reply>),
+    /// The promise that the method returned, and whether it was asked before.
+    Promise(Handle, bool),
+    Over,
+}
+
+impl Work {
+    fn promise(promise: Handle) -> Self {
+        Self::Promise(promise.into_own(), false)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, info: &'static MethodInfo) -> Poll<Reply> {
+        loop {
+            match self {
+                Self::Method(method) => {
+                    let mut reply = std::task::ready!(method.as_mut().poll(cx));
+                    match reply.take_passed() {
+                        Some(promise) => *self = Self::promise(promise),
+                        None => return Poll::Ready(reply),
+                    }
+                }
+                Self::Promise(promise, asked) => {
+                    let first = !std::mem::replace(asked, true);
+                    let (outcome, path) = std::task::ready!(promise.poll_outcome(cx, first));
+                    return Poll::Ready(passed_reply(outcome.part(&path), info));
+                }
+                Self::Over => {
+                    let error = Error::new(ErrorKind::Internal, "a call was polled after it ended");
+                    return Poll::Ready(Reply::failed(error));
+                }
+            }
+        }
+    }
 }
 
 impl Future for Within {
@@ -184,20 +226,18 @@ impl Future for Within {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
         let this = self.get_mut();
-        let (Some(method), Some(invocation)) = (&mut this.method, &this.invocation) else {
-            return Poll::Ready(Reply::failed(Error::new(
-                ErrorKind::Internal,
-                "a call was polled after it ended",
-            )));
+        let ended = match &this.invocation {
+            Some(invocation) => invocation.poll_ended(cx),
+            None => Poll::Pending,
         };
-        let mut reply = match invocation.poll_ended(cx) {
+        let mut reply = match ended {
             Poll::Ready(error) => Reply::failed(error),
-            Poll::Pending => std::task::ready!(method.as_mut().poll(cx)),
+            Poll::Pending => std::task::ready!(this.work.poll(cx, this.info)),
         };
-        hold(&mut reply, invocation);
         // The object goes before its invocation does.
-        this.method = None;
+        this.work = Work::Over;
         if let Some(invocation) = this.invocation.take() {
+            hold(&mut reply, &invocation);
             invocation.returned(true);
         }
         Poll::Ready(reply)
@@ -206,7 +246,7 @@ impl Future for Within {
 
 impl Drop for Within {
     fn drop(&mut self) {
-        self.method = None;
+        self.work = Work::Over;
         if let Some(invocation) = self.invocation.take() {
             invocation.returned(false);
         }

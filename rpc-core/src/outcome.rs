@@ -85,7 +85,8 @@ pub(crate) struct Answer<C> {
 pub(crate) enum Outcome<C> {
     /// The method returned a value.
     Value(Answer<C>),
-    /// The method returned its own error; the text is that error in words, where it is known.
+    /// The method returned its own error; the text is that error in words. Of one that came over a wire it is empty,
+    /// and the schema knows how to find it.
     User(Answer<C>, Text),
     /// The call failed.
     Failed(Error),
@@ -149,13 +150,11 @@ impl<C> Outcome<C> {
         match self {
             Self::Value(_) => None,
             Self::User(answer, message) => {
-                let text = if message.is_empty() {
-                    Text::Static("the method returned an error")
-                } else {
-                    message.clone()
-                };
                 let user = answer.body.to_bytes(0..answer.body.as_slice().len());
-                Some(Error::upstream_user(text, user))
+                Some(match answer.schema.and_then(Schema::explain) {
+                    Some(explain) if message.is_empty() => Error::upstream_unsaid(explain, user),
+                    _ => Error::upstream_user(message.clone(), user),
+                })
             }
             Self::Failed(error) => Some(error.upstream()),
         }

@@ -9,13 +9,14 @@ pub use core::option::Option;
 pub use core::result::Result;
 pub use serde;
 pub use std::borrow::{Borrow, ToOwned};
+pub use std::boxed::Box;
 pub use std::string::String;
 pub use std::sync::LazyLock;
 pub use std::vec::Vec;
 
 pub use crate::arg::{Arg, ArgList, IntoArg, ParamList};
 pub use crate::codec::{deserialize_stub, serialize_stub};
-pub use crate::dispatch::{Call, Lease, Method, Shared, Table, serve_serial, serve_shared};
+pub use crate::dispatch::{Call, Lease, Method, Release, Shared, Table, serve_serial, serve_shared};
 pub use crate::error::{CallError, Error};
 pub use crate::function::RpcFn;
 pub use crate::handle::Handle;

@@ -83,11 +83,7 @@ impl<T: RpcValue, X> Promise<T, X> {
     where
         X: 'static,
     {
-        std::future::poll_fn(move |cx| match &Self::handle(this).0 {
-            Repr::Slot(slot) => slot.poll_sent(cx),
-            Repr::Shared(slot) => slot.poll_sent(cx),
-            Repr::Local(_) | Repr::LocalCall(_) | Repr::Address(_) | Repr::Broken(_) => Poll::Ready(()),
-        })
+        std::future::poll_fn(move |cx| Self::handle(this).poll_sent(cx))
     }
 
     /// Lets the call run to its end although nobody waits for its result, which is dropped. It does not survive
@@ -150,6 +146,9 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
         let first = !std::mem::replace(&mut this.polled, true);
         match &mut this.handle.0 {
             Repr::Slot(slot) => {
+                if let Some(error) = slot.blocked() {
+                    return Poll::Ready(Err(error.into()));
+                }
                 if first {
                     if slot.wait(cx) {
                         return Poll::Pending;
@@ -166,6 +165,7 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
                 LocalPolled::Typed(typed) => take_typed(typed),
                 LocalPolled::Kept(outcome) => decode(outcome, &local.path),
             }),
+            Repr::Relay(relay) => relay.poll(cx, first).map(|(outcome, path)| decode(outcome, &path)),
             Repr::Shared(_) | Repr::Local(_) | Repr::Address(_) => {
                 Poll::Ready(Err(Error::new(ErrorKind::Unsupported, "a stub is not a promise").into()))
             }

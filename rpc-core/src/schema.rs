@@ -15,7 +15,10 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
+
 use crate::error::Error;
+use crate::interface::Interface;
 use crate::value::RpcValue;
 
 pub use build::{FieldsBuilder, SchemaBuilder, VariantsBuilder};
@@ -29,6 +32,9 @@ pub(crate) const MAX_DEPTH: usize = 64;
 
 /// Elements that a sequence may announce if they take no bytes, so that nothing else bounds them.
 pub(crate) const MAX_EMPTY_ELEMENTS: u64 = 65_536;
+
+/// Gives an interface when it is asked for: interfaces hold schemas, which name interfaces, and so on.
+pub type InterfaceOf = fn() -> &'static Interface;
 
 /// Index of a node in its schema.
 type NodeId = u32;
@@ -50,8 +56,8 @@ enum Node {
     Bytes,
     /// A byte string that nobody looks into.
     Opaque,
-    /// The index of a capability of the message.
-    Cap,
+    /// The index of a capability of the message, and what it can do, where that is known.
+    Cap(Option<InterfaceOf>),
     Option(NodeId),
     Seq(NodeId),
     Map(NodeId, NodeId),
@@ -97,7 +103,13 @@ pub struct Schema {
     needs_check: bool,
     /// The method whose result this is, for messages to humans.
     method: Option<&'static str>,
+    /// Puts the error of that method in words, from its encoding.
+    explain: Option<Explain>,
 }
+
+/// Puts a method's own error in words, from its encoding. It runs a user's `Deserialize` and `Display`, in a net; an
+/// error that holds stubs has no words.
+pub(crate) type Explain = fn(&Bytes) -> Option<String>;
 
 impl Schema {
     /// The schema of `T`.
@@ -116,6 +128,17 @@ impl Schema {
     #[must_use]
     pub(crate) fn of_method(self, name: &'static str) -> Self {
         Self { method: Some(name), ..self }
+    }
+
+    /// The same, for a method whose errors can be put in words.
+    #[must_use]
+    pub(crate) fn explained_by(self, explain: Explain) -> Self {
+        Self { explain: Some(explain), ..self }
+    }
+
+    /// How the error of the method is put in words, where that is known.
+    pub(crate) fn explain(&self) -> Option<Explain> {
+        self.explain
     }
 
     /// The method whose result this is, where that is known.
@@ -176,6 +199,33 @@ impl Schema {
         let mut walk = Walk::new(self, body);
         walk.skip(node)?;
         Ok(walk.at())
+    }
+
+    /// The stubs in a value: their indexes, and their interfaces.
+    pub(crate) fn stubs(&self, body: &[u8]) -> Result<Vec<(u32, InterfaceOf)>, Error> {
+        self.stubs_of_node(0, body).map(|(_, stubs)| stubs)
+    }
+
+    /// The same for one element of a tuple, with the number of bytes that it takes, as [`check_element`] does.
+    ///
+    /// [`check_element`]: Self::check_element
+    pub(crate) fn stubs_of_element(
+        &self,
+        index: usize,
+        inside_option: bool,
+        body: &[u8],
+    ) -> Result<(usize, Vec<(u32, InterfaceOf)>), Error> {
+        let Some(element) = self.elements().get(index) else { return Ok((0, Vec::new())) };
+        match self.node(element.node) {
+            Node::Option(inner) if inside_option => self.stubs_of_node(*inner, body),
+            _ => self.stubs_of_node(element.node, body),
+        }
+    }
+
+    fn stubs_of_node(&self, node: NodeId, body: &[u8]) -> Result<(usize, Vec<(u32, InterfaceOf)>), Error> {
+        let mut walk = Walk::collecting(self, body);
+        walk.skip(node)?;
+        Ok((walk.at(), walk.stubs()))
     }
 
     /// A hash of the structure: equal for types that encode alike and name their parts alike.

@@ -1,15 +1,17 @@
 //! [`Sink`]: where the reply of a running method goes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Waker};
 
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::local::{Gather, LocalSlot};
-use crate::outcome::Reply;
+use crate::outcome::{Reply, Status};
+use crate::relay::GatedCall;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, PoisonError};
+use crate::waiting::{Awaited, Turn};
 
 /// Where a reply goes. A sink that is dropped without one replies that the call was cancelled: nobody waits for
 /// ever (row 285).
@@ -24,6 +26,8 @@ enum To {
     Local(Arc<LocalSlot>),
     /// The peer's echo of this id: whatever comes of it says that it has come as far as the calls before it.
     Echo(Connection, i64),
+    /// A call that was passed on through a gate.
+    Gated(Arc<GatedCall>),
 }
 
 impl Sink {
@@ -43,6 +47,10 @@ impl Sink {
     /// Whether this is of an echo.
     pub(crate) fn is_echo(&self) -> bool {
         matches!(self.0, Some(To::Echo(..)))
+    }
+
+    pub(crate) fn gated(call: Arc<GatedCall>) -> Self {
+        Self(Some(To::Gated(call)))
     }
 
     /// A sink whose replies nobody gets.
@@ -71,6 +79,14 @@ impl Sink {
         }
     }
 
+    /// The connection whose peer made the call, if one did.
+    pub(crate) fn peer(&self) -> Option<&Connection> {
+        match &self.0 {
+            Some(To::Connection(connection, _)) => Some(connection),
+            _ => None,
+        }
+    }
+
     /// Whether the reply goes to this call of this process.
     pub(crate) fn goes_to(&self, wanted: &LocalSlot) -> bool {
         matches!(&self.0, Some(To::Local(slot)) if std::ptr::eq(&**slot, wanted))
@@ -78,7 +94,11 @@ impl Sink {
 
     /// Whether nobody waits for the reply any more.
     pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(&self.0, Some(To::Local(slot)) if slot.is_cancelled())
+        match &self.0 {
+            Some(To::Local(slot)) => slot.is_cancelled(),
+            Some(To::Gated(call)) => call.is_cancelled(),
+            Some(To::Connection(..) | To::Echo(..)) | None => false,
+        }
     }
 
     /// Says how the call behind this sink is cancelled from now on.
@@ -91,15 +111,22 @@ impl Sink {
         RunningPoint(match &self.0 {
             Some(To::Connection(connection, id)) => Some(To::Connection(connection.clone(), *id)),
             Some(To::Local(slot)) => Some(To::Local(Arc::clone(slot))),
+            Some(To::Gated(call)) => Some(To::Gated(Arc::clone(call))),
             Some(To::Echo(..)) | None => None,
         })
     }
 
     fn deliver(&mut self, reply: Reply) {
         match self.0.take() {
-            Some(To::Connection(connection, id)) => connection.complete(id, reply),
+            Some(To::Connection(connection, id)) => {
+                if let Status::Failed(error) = &reply.status {
+                    error.say();
+                }
+                connection.complete(id, reply);
+            }
             Some(To::Local(slot)) => slot.settle_reply(reply),
             Some(To::Echo(connection, id)) => connection.echo_back(id),
+            Some(To::Gated(call)) => call.reply(reply),
             None => {}
         }
     }
@@ -124,6 +151,7 @@ impl RunningPoint {
         match &self.0 {
             Some(To::Connection(connection, id)) => connection.set_running(*id, running),
             Some(To::Local(slot)) => slot.set_running(running),
+            Some(To::Gated(call)) => call.set_running(running),
             Some(To::Echo(..)) | None => running.cancel(),
         }
     }
@@ -134,12 +162,16 @@ impl RunningPoint {
 pub(crate) enum Running {
     /// It runs, or waits its turn, on this side.
     Task(Arc<Token>),
+    /// It waits its turn at a target, and runs when that has come.
+    Queued(Arc<Token>, Arc<Turn>),
     /// It was passed on: dropping the promise cancels it there.
     Forwarded(Handle),
     /// It waits for this call, under this number.
     Parked(Weak<LocalSlot>, u64),
     /// It waits for its arguments.
     Gathering(Weak<Gather>),
+    /// It was passed on through a gate.
+    Gated(Weak<GatedCall>),
     /// It is a stub that the peer has promised a part of this call of its own for; the last is what watches it.
     Watching(Connection, i64, usize),
 }
@@ -150,7 +182,7 @@ impl Running {
         let mut next = Some(self);
         while let Some(running) = next.take() {
             match running {
-                Self::Task(token) => token.cancel(),
+                Self::Task(token) | Self::Queued(token, _) => token.cancel(),
                 Self::Forwarded(handle) => drop(handle),
                 Self::Parked(slot, ticket) => next = slot.upgrade().and_then(|slot| slot.give_up(ticket)),
                 Self::Gathering(gather) => {
@@ -158,6 +190,7 @@ impl Running {
                         gather.give_up();
                     }
                 }
+                Self::Gated(call) => next = call.upgrade().and_then(|call| call.give_up()),
                 Self::Watching(connection, id, watcher) => connection.unwatch(id, watcher),
             }
         }
@@ -169,6 +202,7 @@ impl Running {
 pub(crate) struct Token {
     cancelled: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    awaited: Awaited,
 }
 
 impl Token {
@@ -178,10 +212,29 @@ impl Token {
 
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Has the method polled again.
+    pub(crate) fn wake(&self) {
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// It is about to be polled: what it awaits will be seen then.
+    pub(crate) fn awaits_nothing(&self) {
+        self.awaited.clear();
+    }
+
+    pub(crate) fn awaits(&self, slot: &Arc<LocalSlot>) {
+        self.awaited.add(slot);
+    }
+
+    /// The calls that it was found to await.
+    pub(crate) fn awaited(&self) -> Vec<Arc<LocalSlot>> {
+        self.awaited.all()
     }
 
     /// Remembers whom to wake. Call it before looking at [`is_cancelled`](Self::is_cancelled).

@@ -26,27 +26,57 @@ pub fn set_spawner(spawner: Spawner) -> Result<(), Spawner> {
 
 /// Hands a future to the current tokio runtime, else to the spawner that was set, else to one thread of our own.
 pub(crate) fn spawn(future: BoxFuture<()>) {
+    Home::here().spawn(future);
+}
+
+/// Where work goes that comes from here: kept with what is started later, and perhaps by others.
+pub(crate) struct Home {
     #[cfg(feature = "tokio")]
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(future);
-        return;
+    runtime: Option<tokio::runtime::Handle>,
+}
+
+impl Home {
+    pub(crate) fn here() -> Self {
+        Self {
+            #[cfg(feature = "tokio")]
+            runtime: tokio::runtime::Handle::try_current().ok(),
+        }
     }
-    match SPAWNER.get() {
-        Some(spawner) => spawner(future),
-        None => on_own_thread(future),
+
+    pub(crate) fn spawn(self, future: BoxFuture<()>) {
+        #[cfg(feature = "tokio")]
+        if let Some(runtime) = self.runtime {
+            runtime.spawn(future);
+            return;
+        }
+        match SPAWNER.get() {
+            Some(spawner) => spawner(future),
+            None => spawn_on_own_thread(future),
+        }
     }
 }
 
 /// Drops something of a user's, not here and not now: the disposing side never waits, and a panic in a `Drop`
 /// harms nobody (rows 151 and 152).
 pub(crate) fn drop_later<T: Send + 'static>(name: &'static str, retired: T) {
-    let retired = Retired(name, Some(retired));
+    let retired = Retired::new(name, retired);
     spawn(Box::pin(async move { drop(retired) }));
 }
 
 /// Drops what it holds in its turn. A runtime that ends drops its tasks where it is given them: one target that
 /// held the next, and so on, would else be a recursion.
-struct Retired<T: Send + 'static>(&'static str, Option<T>);
+pub(crate) struct Retired<T: Send + 'static>(&'static str, Option<T>);
+
+impl<T: Send + 'static> Retired<T> {
+    pub(crate) fn new(name: &'static str, retired: T) -> Self {
+        Self(name, Some(retired))
+    }
+
+    /// What it holds until it is dropped.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.1.as_mut()
+    }
+}
 
 /// Something to be dropped, and what it is called.
 type Named = (&'static str, Box<dyn Send>);
@@ -83,8 +113,9 @@ fn drop_caught<T>(name: &'static str, retired: T) {
     }
 }
 
-/// A thread that is started when it is first needed and runs its futures one at a time while they make progress.
-fn on_own_thread(future: BoxFuture<()>) {
+/// Hands a future to a thread that is started when it is first needed. It polls its futures one after another, again
+/// and again, so that they need no waker.
+pub(crate) fn spawn_on_own_thread(future: BoxFuture<()>) {
     static THREAD: OnceLock<Option<Sender<BoxFuture<()>>>> = OnceLock::new();
     let sender = THREAD.get_or_init(|| {
         let (sender, receiver) = channel::<BoxFuture<()>>();

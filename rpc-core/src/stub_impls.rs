@@ -99,7 +99,10 @@ macro_rules! impl_stub {
                 deserializer: __D,
             ) -> $crate::private::Result<Self, __D::Error> {
                 $crate::private::Result::map(
-                    $crate::private::deserialize_stub(deserializer),
+                    $crate::private::deserialize_stub(
+                        deserializer,
+                        <Self as $crate::private::Stub>::interface,
+                    ),
                     $crate::private::Pipeline::from_handle,
                 )
             }
@@ -119,7 +122,7 @@ macro_rules! impl_stub {
             type Pipeline = Self;
 
             fn describe(schema: &mut $crate::private::SchemaBuilder) {
-                schema.cap();
+                schema.stub(<Self as $crate::private::Stub>::interface);
             }
 
             fn from_promise(

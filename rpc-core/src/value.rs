@@ -184,7 +184,7 @@ pub trait CallFailure: From<Error> + Send + 'static {
 
     /// The method's own error as `Ok`, a failure of the call as `Err`.
     #[doc(hidden)]
-    fn into_parts(self) -> Result<Self::User, Error>;
+    fn inshare_parts(self) -> Result<Self::User, Error>;
 }
 
 impl CallFailure for Error {
@@ -194,7 +194,7 @@ impl CallFailure for Error {
         match user {}
     }
 
-    fn into_parts(self) -> Result<Never, Error> {
+    fn inshare_parts(self) -> Result<Never, Error> {
         Err(self)
     }
 }
@@ -206,7 +206,7 @@ impl<E: RpcValue> CallFailure for CallError<E> {
         Self::User(user)
     }
 
-    fn into_parts(self) -> Result<E, Error> {
+    fn inshare_parts(self) -> Result<E, Error> {
         match self {
             Self::User(user) => Ok(user),
             Self::Rpc(error) => Err(error),

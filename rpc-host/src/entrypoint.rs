@@ -4,11 +4,12 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 
+use farcall_core::connection::MainObject;
 use farcall_core::error::{Error, ErrorKind};
-use farcall_core::handle::Handle;
 use farcall_core::interface::MethodId;
 use farcall_core::invocation::{Made as MadeObject, knows, serve_anew};
 use farcall_core::private::StubOf;
+use farcall_core::stub::Stub;
 use serde::de::DeserializeOwned;
 
 use crate::ctx::Ctx;
@@ -103,7 +104,7 @@ pub(crate) struct Class {
     /// Whether a binding may carry these.
     pub(crate) takes: fn(&Props) -> Result<(), Error>,
     /// A target that makes an object for each call.
-    pub(crate) open: fn(&AnyEnv, MakeCtx) -> Option<Handle>,
+    pub(crate) open: fn(&AnyEnv, MakeCtx) -> Option<MainObject>,
 }
 
 impl Class {
@@ -121,10 +122,11 @@ impl Class {
     }
 }
 
-fn open<T: Entrypoint>(env: &AnyEnv, make_ctx: MakeCtx) -> Option<Handle> {
+fn open<T: Entrypoint>(env: &AnyEnv, make_ctx: MakeCtx) -> Option<MainObject> {
     let env = Arc::clone(env).downcast::<T::Env>().ok()?;
-    Some(serve_anew::<T::Stub, T>(move || -> MadeObject<T> {
+    let handle = serve_anew::<T::Stub, T>(move || -> MadeObject<T> {
         let (ctx, hold) = make_ctx()?;
         Ok((T::make(Arc::clone(&env), ctx)?, hold))
-    }))
+    });
+    Some(MainObject::of(handle, T::Stub::interface()))
 }

@@ -3,9 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use farcall_core::handle::Handle;
-use farcall_core::promise::Pipeline;
-use farcall_core::stub::IntoStub;
+use farcall_core::connection::MainObject;
 use farcall_macros::{RpcValue, rpc_target};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +55,6 @@ impl Health {
 }
 
 /// An object of it.
-pub(crate) fn open(site: &Arc<Site>) -> Handle {
-    let health: HealthStub = Health { site: Arc::downgrade(site) }.into_stub();
-    health.into_handle()
+pub(crate) fn open(site: &Arc<Site>) -> MainObject {
+    MainObject::new::<HealthStub>(Health { site: Arc::downgrade(site) })
 }

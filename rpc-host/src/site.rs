@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use farcall_core::connection::Connection;
+use farcall_core::connection::{Connection, MainObject};
 use farcall_core::error::{Error, ErrorKind};
-use farcall_core::handle::Handle;
 use farcall_transport::Uri;
 
 use crate::caller::{Caller, Gone};
@@ -122,7 +121,7 @@ impl Site {
         service: &str,
         entrypoint: Option<&str>,
         opening: Opening,
-    ) -> Result<Handle, Error> {
+    ) -> Result<MainObject, Error> {
         let unsupported = |text: String| Error::new(ErrorKind::Unsupported, text);
         if self.draining.load(Ordering::Acquire) && opening.gone.is_some() {
             return Err(stopped());

@@ -66,6 +66,7 @@ const _: () = {
     impl AdderStub {
         #[cfg(feature = "debug")]
         /// Calls `dump` of the target.
+        #[track_caller]
         pub fn dump(&self) -> __farcall::Promised<String> {
             __farcall::call::<
                 __farcall::Return<String>,
@@ -74,6 +75,7 @@ const _: () = {
             >(&self.0, &__INTERFACE, __Index::dump as usize, ())
         }
         /// Calls `add` of the target.
+        #[track_caller]
         pub fn call(
             &self,
             a: impl __farcall::Argument<i64>,
@@ -88,6 +90,7 @@ const _: () = {
         #[cfg(unix)]
         /// Calls `sync` of the target.
         #[deprecated]
+        #[track_caller]
         pub fn sync(&self) -> __farcall::Promised<()> {
             __farcall::call::<
                 __farcall::Return<()>,
@@ -143,6 +146,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Adder) -> Self {
             __farcall::Pipeline::from_handle(

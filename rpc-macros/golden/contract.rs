@@ -95,6 +95,7 @@ const _: () = {
     #[automatically_derived]
     impl CounterStub {
         /// Calls `increment` of the target.
+        #[track_caller]
         pub fn increment(
             &self,
             amount: impl __farcall::Argument<i64>,
@@ -106,6 +107,7 @@ const _: () = {
             >(&self.0, &__INTERFACE, 0, (amount,))
         }
         /// The value.
+        #[track_caller]
         pub fn value(&self) -> __farcall::Promised<i64> {
             __farcall::call::<
                 __farcall::Return<i64>,
@@ -114,6 +116,7 @@ const _: () = {
             >(&self.0, &__INTERFACE, 1, ())
         }
         /// Calls `reset` of the target.
+        #[track_caller]
         pub fn reset(&self) -> __farcall::Promised<()> {
             __farcall::call::<__farcall::Return<()>, (), _>(&self.0, &__INTERFACE, 2, ())
         }
@@ -175,6 +178,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: __T) -> Self {
             __farcall::Pipeline::from_handle(

@@ -91,6 +91,7 @@ const _: () = {
         K: 'static,
     {
         /// Calls `compact` of the target.
+        #[track_caller]
         pub fn compact(
             &self,
             keys: impl __farcall::Argument<Vec<K>>,
@@ -175,6 +176,7 @@ const _: () = {
             parent: __farcall::Option::Some(
                 <__AdminExtends<K, __AdminMark> as __farcall::StubOf<__T>>::TABLE,
             ),
+            on_release: &[],
         };
         fn serve(target: __T) -> Self {
             __farcall::Pipeline::from_handle(

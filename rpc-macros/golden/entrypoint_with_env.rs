@@ -49,6 +49,7 @@ const _: () = {
     #[automatically_derived]
     impl GreeterStub {
         /// Calls `greet` of the target.
+        #[track_caller]
         pub fn greet(
             &self,
             name: impl __farcall::Argument<String>,
@@ -99,6 +100,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Greeter) -> Self {
             __farcall::Pipeline::from_handle(

@@ -50,6 +50,7 @@ const _: () = {
         T: 'static,
     {
         /// Calls `push` of the target.
+        #[track_caller]
         pub fn push(
             &self,
             item: impl __farcall::Argument<T>,
@@ -61,6 +62,7 @@ const _: () = {
             >(&self.0, self.1, 0, (item,))
         }
         /// Calls `last` of the target.
+        #[track_caller]
         pub fn last(&self) -> __farcall::Promised<Option<T>> {
             __farcall::call::<
                 __farcall::Return<Option<T>>,
@@ -151,6 +153,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Ring<T, N>) -> Self {
             __farcall::Pipeline::from_handle(

@@ -53,6 +53,7 @@ const _: () = {
     #[automatically_derived]
     impl BadStub {
         /// Calls `fine` of the target.
+        #[track_caller]
         pub fn fine(
             &self,
             amount: impl __farcall::Argument<i64>,
@@ -118,6 +119,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Bad) -> Self {
             __farcall::Pipeline::from_handle(

@@ -53,6 +53,7 @@ const _: () = {
     #[automatically_derived]
     impl CounterStub {
         /// Adds to the value.
+        #[track_caller]
         pub fn increment(
             &self,
             amount: impl __farcall::Argument<i64>,
@@ -64,6 +65,7 @@ const _: () = {
             >(&self.0, &__INTERFACE, 0, (amount,))
         }
         /// Calls `value` of the target.
+        #[track_caller]
         pub fn value(&self) -> __farcall::Promised<i64> {
             __farcall::call::<
                 __farcall::Return<i64>,
@@ -114,6 +116,7 @@ const _: () = {
                 }),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Counter) -> Self {
             __farcall::Pipeline::from_handle(

@@ -64,6 +64,7 @@ const _: () = {
     #[automatically_derived]
     impl DirectoryClient {
         /// Calls `find` of the target.
+        #[track_caller]
         pub fn find(
             &self,
             name: impl __farcall::Argument<__farcall::String>,
@@ -77,6 +78,7 @@ const _: () = {
         }
         /// Calls `exit` of the target.
         #[must_use = "the ticket is the only way back"]
+        #[track_caller]
         pub fn exit(
             &self,
             arg0: impl __farcall::Argument<(i64, i64)>,
@@ -159,6 +161,7 @@ const _: () = {
                     .spawned(),
             ],
             parent: __farcall::Option::None,
+            on_release: &[],
         };
         fn serve(target: Directory) -> Self {
             __farcall::Pipeline::from_handle(

@@ -47,7 +47,7 @@ pub(crate) enum Extends {
     Contract(Ident),
 }
 
-/// `#[rpc(get, rename = "…", skip, call, spawn)]` on a method.
+/// `#[rpc(get, rename = "…", skip, call, spawn, on_release)]` on a method.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
     pub(crate) get: Option<Ident>,
@@ -55,6 +55,7 @@ pub(crate) struct MethodOptions {
     pub(crate) skip: Option<Ident>,
     pub(crate) call: Option<Ident>,
     pub(crate) spawn: Option<Ident>,
+    pub(crate) on_release: Option<Ident>,
 }
 
 /// `#[rpc(crate = path, bound = "…", pipeline = "Name")]` on a value.
@@ -154,7 +155,8 @@ impl MethodOptions {
                 "skip" => options.skip = Some(name),
                 "call" => options.call = Some(name),
                 "spawn" => options.spawn = Some(name),
-                _ => return Err(unknown(&name, "get, rename, skip, call, spawn")),
+                "on_release" => options.on_release = Some(name),
+                _ => return Err(unknown(&name, "get, rename, skip, call, spawn, on_release")),
             }
             Ok(())
         });

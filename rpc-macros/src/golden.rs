@@ -90,6 +90,22 @@ fn callable_target_with_conditions() {
 }
 
 #[test]
+fn release_hooks() {
+    let item = quote! {
+        impl Session {
+            pub fn ping(&mut self) {}
+            #[cfg(unix)]
+            #[rpc(on_release)]
+            async fn log_out(&mut self) { self.store.remove(self.id).await; }
+            #[cfg(not(unix))]
+            #[rpc(on_release)]
+            fn forget(&self) {}
+        }
+    };
+    compare("release_hooks", &rpc_target(quote!(), item));
+}
+
+#[test]
 fn contract() {
     let item = quote! {
         /// Counts.

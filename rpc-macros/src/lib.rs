@@ -60,8 +60,10 @@ use proc_macro::TokenStream;
 /// That is what they come to; what is printed says the same by names under `farcall::__private`.
 ///
 /// Methods with `&self` run side by side. If one of them takes `&mut self`, all methods of the target run one after
-/// another, in the order in which the calls came, and each holds the target until it returns: one that awaits its
-/// own caller waits for ever.
+/// another, in the order in which the calls came, and each holds the target until it returns: one that awaits what waits
+/// for its turn there, as a callback that calls the target, waits for itself. In one process the call that closes such
+/// a circle fails with `ErrorKind::Deadlock`; over a connection it cannot be known, and a warning is logged. Return
+/// first, detach the call, or make the methods `&self` and lock what they share.
 ///
 /// # On a trait
 ///
@@ -86,12 +88,16 @@ use proc_macro::TokenStream;
 /// - `#[rpc(skip)]`: not on the stub
 /// - `#[rpc(call)]`: what a call of the stub itself runs; the stub can then be passed as an `RpcFn`
 /// - `#[rpc(spawn)]`: runs in a task of its own, for methods that compute for long
+/// - `#[rpc(on_release)]`: not on the stub; runs once, when the last stub is gone and no method runs any more, and before
+///   the target is dropped. It takes `&mut self` or `&self`, returns nothing, and may be an `async fn`. At most 64 run at
+///   once in a process; while others wait, one that takes longer than 30 seconds is given up. When the runtime itself
+///   ends, targets are dropped without it. On a contract it is the implementors' to write, or the default
 ///
 /// # Signatures
 ///
 /// A method has at most 12 parameters, each of a type that implements `RpcValue`, or `&T` or `Option<&T>` of such a
 /// one. It returns what implements `RpcReturn`: an `RpcValue`, a target, or a `Result` of these; also in `Option`,
-/// `Vec`, tuples and maps. It is not generic.
+/// `Vec`, tuples and maps; or the `Promise` of another call, whose outcome is passed on. It is not generic.
 #[proc_macro_attribute]
 pub fn rpc_target(options: TokenStream, item: TokenStream) -> TokenStream {
     target::rpc_target(options.into(), item.into()).into()

@@ -26,6 +26,24 @@ pub(crate) struct Target {
     pub(crate) methods: Vec<Method>,
     /// Methods with a mistake in their signature.
     pub(crate) skeletons: Vec<Skeleton>,
+    /// What runs when the last stub is gone: under different conditions there may be several.
+    pub(crate) hooks: Vec<Hook>,
+}
+
+/// A method that is `#[rpc(on_release)]`.
+pub(crate) struct Hook {
+    pub(crate) ident: Ident,
+    pub(crate) carried: Carried,
+    pub(crate) receiver: Receiver,
+    pub(crate) is_async: bool,
+}
+
+/// What a target's members come to.
+#[derive(Default)]
+pub(crate) struct Members {
+    pub(crate) methods: Vec<Method>,
+    pub(crate) skeletons: Vec<Skeleton>,
+    pub(crate) hooks: Vec<Hook>,
 }
 
 /// Whose methods they are.
@@ -107,7 +125,8 @@ impl Target {
     /// Whether threads share the target: its methods run side by side, or a future holds a `&self`.
     pub(crate) fn needs_sync(&self) -> bool {
         let holds = |method: &Method| method.is_async && method.receiver == Receiver::Shared;
-        !self.is_serial() || self.methods.iter().any(holds)
+        let hook_holds = |hook: &Hook| hook.is_async && hook.receiver == Receiver::Shared;
+        !self.is_serial() || self.methods.iter().any(holds) || self.hooks.iter().any(hook_holds)
     }
 
     /// `CounterStub<T>`
@@ -130,13 +149,9 @@ impl Target {
     }
 }
 
-/// Reads the exported methods among `members`; the methods with a mistake become skeletons.
-pub(crate) fn methods(
-    members: &[Member],
-    owner: &Owner,
-    errors: &mut Errors,
-) -> (Vec<Method>, Vec<Skeleton>) {
-    let (mut methods, mut skeletons) = (Vec::new(), Vec::new());
+/// Reads the exported methods among `members`, and the release hook; the methods with a mistake become skeletons.
+pub(crate) fn members(members: &[Member], owner: &Owner, errors: &mut Errors) -> Members {
+    let Members { mut methods, mut skeletons, mut hooks } = Members::default();
     for member in members {
         let function = match member {
             Member::Function(function) => function,
@@ -148,6 +163,14 @@ pub(crate) fn methods(
         };
         let before = errors.count();
         let options = MethodOptions::read(&function.attrs, errors);
+        if options.on_release.is_some() {
+            let carried = Carried::read(&function.attrs, errors);
+            valid::hook(function, &options, errors);
+            if errors.count() == before {
+                hooks.push(Hook::read(function, carried));
+            }
+            continue;
+        }
         if !is_exported(function, &options, owner, errors) {
             continue;
         }
@@ -160,7 +183,8 @@ pub(crate) fn methods(
         }
     }
     valid::wire_names(&methods, errors);
-    (methods, skeletons)
+    valid::one_hook(&hooks, errors);
+    Members { methods, skeletons, hooks }
 }
 
 fn is_exported(function: &Function, options: &MethodOptions, owner: &Owner, errors: &mut Errors) -> bool {
@@ -173,6 +197,22 @@ fn is_exported(function: &Function, options: &MethodOptions, owner: &Owner, erro
         valid::private(function, errors);
     }
     public
+}
+
+impl Hook {
+    /// `function` has passed `valid::hook`.
+    fn read(function: &Function, carried: Carried) -> Self {
+        let future = match &function.sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => types::future_output(ty),
+        };
+        Self {
+            ident: function.sig.ident.clone(),
+            carried,
+            receiver: receiver(function),
+            is_async: function.sig.asyncness.is_some() || future.is_some(),
+        }
+    }
 }
 
 impl Method {

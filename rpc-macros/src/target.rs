@@ -10,7 +10,7 @@ use crate::expand;
 use crate::expand::contract::Implementation;
 use crate::expand::entrypoint::Entrypoint;
 use crate::fallback;
-use crate::model::{self, Owner, Parent, Target};
+use crate::model::{self, Members, Owner, Parent, Target};
 use crate::parse::{ImplBlock, Item, TraitBlock};
 use crate::report::Errors;
 use crate::types;
@@ -46,7 +46,7 @@ pub(crate) fn inherent(block: &ImplBlock, options: TargetOptions, errors: &mut E
         return block.to_token_stream();
     };
     let owner = Owner::Inherent(own);
-    let (methods, skeletons) = model::methods(&block.members, &owner, errors);
+    let Members { methods, skeletons, hooks } = model::members(&block.members, &owner, errors);
     let target = Target {
         private: attr::private(options.krate.as_ref()),
         stub: options.stub.unwrap_or_else(|| stub_name(&name)),
@@ -56,6 +56,7 @@ pub(crate) fn inherent(block: &ImplBlock, options: TargetOptions, errors: &mut E
         owner,
         methods,
         skeletons,
+        hooks,
     };
     let printed = expand::inherent(&target);
     quote!(#block #printed)
@@ -69,7 +70,7 @@ fn contract(block: &TraitBlock, options: TargetOptions, errors: &mut Errors) -> 
         return block.to_token_stream();
     }
     let owner = Owner::Contract { extends: parent(block, options.extends.as_ref(), errors) };
-    let (methods, skeletons) = model::methods(&block.members, &owner, errors);
+    let Members { methods, skeletons, hooks } = model::members(&block.members, &owner, errors);
     let target = Target {
         private: attr::private(options.krate.as_ref()),
         stub: options.stub.unwrap_or_else(|| stub_name(&head.ident)),
@@ -79,6 +80,7 @@ fn contract(block: &TraitBlock, options: TargetOptions, errors: &mut Errors) -> 
         owner,
         methods,
         skeletons,
+        hooks,
     };
     expand::contract::contract(block, &target)
 }

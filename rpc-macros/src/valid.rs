@@ -2,6 +2,7 @@
 //! says what to write instead.
 
 pub(crate) mod entrypoint;
+mod hook;
 pub(crate) mod value;
 
 use std::collections::HashMap;
@@ -10,12 +11,14 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{FnArg, GenericParam, Generics, Ident, ItemTrait, Path, ReturnType, Signature, Type};
 
-use crate::attr::{Extends, MethodOptions, TargetOptions};
+use crate::attr::{Carried, Extends, MethodOptions, TargetOptions};
 use crate::model::{Method, Owner, typed_params};
 use crate::parse::{Function, Member};
 use crate::report::Errors;
 use crate::types::{self, Lend, Survey};
 use crate::wire_name;
+
+pub(crate) use hook::{hook, one_hook};
 
 /// More cannot be had: the library implements its traits for tuples up to this length.
 const MAX_PARAMS: usize = 12;
@@ -243,7 +246,7 @@ fn roles(function: &Function, options: &MethodOptions, errors: &mut Errors) {
 
 /// `skip` leaves nothing for the other options to speak of.
 pub(crate) fn skipped(options: &MethodOptions, errors: &mut Errors) {
-    let rest = [&options.get, &options.call, &options.spawn];
+    let rest = [&options.get, &options.call, &options.spawn, &options.on_release];
     for other in rest.into_iter().flatten() {
         errors.at(
             other,
@@ -273,7 +276,7 @@ pub(crate) fn wire_names(methods: &[Method], errors: &mut Errors) {
     let mut seen: HashMap<u32, Vec<&Method>> = HashMap::new();
     for method in methods {
         let others = seen.entry(wire_name::hash(&method.wire_name)).or_default();
-        if let Some(first) = others.iter().find(|first| may_meet(first, method)) {
+        if let Some(first) = others.iter().find(|first| may_meet(&first.carried, &method.carried)) {
             let message = if first.wire_name == method.wire_name {
                 format!(
                     "`{}` and `{}` both have the wire name `{}`: give one of them another with #[rpc(rename = \"…\")]",
@@ -293,8 +296,8 @@ pub(crate) fn wire_names(methods: &[Method], errors: &mut Errors) {
 }
 
 /// Methods under two different conditions are taken to exclude each other; rustc reports it if they do not.
-fn may_meet(first: &Method, second: &Method) -> bool {
-    let (first, second) = (first.carried.condition(), second.carried.condition());
+fn may_meet(first: &Carried, second: &Carried) -> bool {
+    let (first, second) = (first.condition(), second.condition());
     first.is_empty() || second.is_empty() || first == second
 }
 

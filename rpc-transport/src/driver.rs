@@ -195,6 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                     }
                 }
                 if !piece && !this.connection.sleep(cx.waker(), wrote.is_pending()) {
+                    this.input.rest();
                     return Poll::Pending;
                 }
                 this.turn();

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use farcall_core::connection::{Connection, Greeting};
+use farcall_core::connection::{Connection, Greeting, MainObject};
 use farcall_core::error::Error;
-use farcall_core::handle::Handle;
 use farcall_core::limits::Limits;
 use farcall_core::stub::{IntoStub, Stub};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,6 +31,7 @@ pub struct Endpoint {
     limits: Limits,
     offered: Offered,
     wanted: Greeting,
+    record_sites: bool,
 }
 
 impl Endpoint {
@@ -43,7 +43,7 @@ impl Endpoint {
     /// Offers this target, or the target behind this stub, as the main object.
     #[must_use]
     pub fn offer<S: Stub>(mut self, main: impl IntoStub<S>) -> Self {
-        self.offered = Offered::Main(main.into_stub().into_handle());
+        self.offered = Offered::Main(MainObject::new(main));
         self
     }
 
@@ -52,7 +52,7 @@ impl Endpoint {
     #[must_use]
     pub fn offer_by_name(
         mut self,
-        look_up: impl Fn(&Asked<'_>) -> Result<Handle, Error> + Send + Sync + 'static,
+        look_up: impl Fn(&Asked<'_>) -> Result<MainObject, Error> + Send + Sync + 'static,
     ) -> Self {
         self.offered = Offered::ByName(Arc::new(look_up));
         self
@@ -69,6 +69,15 @@ impl Endpoint {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Has its connections record where the stubs, functions and calls come from that are held over them, for
+    /// [`Connection::snapshot`]: the line of each call, and the methods that pass and return them. It is off unless asked
+    /// for; see [`Connection::record_sites`] for what it costs.
+    #[must_use]
+    pub fn record_sites(mut self) -> Self {
+        self.record_sites = true;
         self
     }
 
@@ -89,6 +98,9 @@ impl Endpoint {
         peer: Peer,
     ) -> (Connection, Driver<S>) {
         let connection = Connection::open(self.limits.clone(), self.offered.to(peer), &self.wanted);
+        if self.record_sites {
+            connection.record_sites();
+        }
         (connection.clone(), Driver::new(stream, connection, side, &self.limits))
     }
 

@@ -6,6 +6,7 @@
 //! - `offer`, `peer`: what is offered, by name, and to whom;
 //! - `driver`: the loop that pumps a connection through a byte stream;
 //! - `probe`: byte streams that count frames and round trips, and that add delay;
+//! - `testing`: what tests of programs assert;
 //! - `uri`: addresses;
 //! - `watch`: the one timer of a connection.
 
@@ -14,6 +15,7 @@ mod endpoint;
 mod offer;
 mod peer;
 pub mod probe;
+pub mod testing;
 mod uri;
 mod watch;
 

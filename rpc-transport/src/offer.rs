@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use farcall_core::connection::{Connection, Greeting, Offer};
+use farcall_core::connection::{Connection, Greeting, MainObject, Offer};
 use farcall_core::error::Error;
-use farcall_core::handle::Handle;
 
 use crate::peer::Peer;
 
@@ -20,14 +19,14 @@ pub struct Asked<'a> {
     pub peer: &'a Peer,
 }
 
-type LookUp = dyn Fn(&Asked<'_>) -> Result<Handle, Error> + Send + Sync;
+type LookUp = dyn Fn(&Asked<'_>) -> Result<MainObject, Error> + Send + Sync;
 
 /// What an endpoint offers.
 #[derive(Clone, Default)]
 pub(crate) enum Offered {
     #[default]
     Nothing,
-    Main(Handle),
+    Main(MainObject),
     ByName(Arc<LookUp>),
 }
 

@@ -40,7 +40,7 @@ const CUT: &str = "a frame ends in the middle of a field";
 /// What no peer may send once it has greeted, and why.
 fn malformed() -> Vec<(&'static str, Vec<u8>, String)> {
     let head = |flags: u8| [&[flags][..], &id(0), &add().to_le_bytes()].concat();
-    let cases: [(&str, Vec<u8>, &str); 30] = [
+    let cases: [(&str, Vec<u8>, &str); 33] = [
         ("empty", frame(200, &[])[..4].iter().map(|_| 0).collect(), CUT),
         ("cut call", frame(1, &[&[SEND, 0, 1, 2, 3]]), CUT),
         ("cut answer", frame(2, &[&id(1)]), CUT),
@@ -49,6 +49,9 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, String)> {
         ("cut finish", frame(5, &[&id(1)]), CUT),
         ("cut pull", frame(6, &[]), CUT),
         ("cut credit", frame(7, &[&[0x80]]), CUT),
+        ("cut piece", frame(14, &[]), CUT),
+        ("piece of a body without an end", frame(14, &[&[0xff; 40]]), CUT),
+        ("cut discard", frame(15, &[&[0x80]]), CUT),
         ("number of 65 bits", frame(7, &[&[0xff; 9], &[2]]), CUT),
         ("number without an end", frame(7, &[&[0xff; 40]]), CUT),
         ("lying length, short", lying(5, &Call::of(add(), &[1]).frame()), CUT),

@@ -4,10 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use farcall::prelude::*;
 use serde::{Deserialize, Serialize};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
+use crate::kit::capture::Capture;
 use crate::kit::{Transport, behaviours, open, until};
 
 /// Takes a lock and writes down that it was dropped.
@@ -99,6 +97,20 @@ impl Drop for Sour {
     }
 }
 
+/// Panics in its release hook, and then not in its `Drop`.
+pub struct Hooked;
+
+#[rpc_target]
+impl Hooked {
+    pub fn ping(&self) {}
+
+    #[rpc(on_release)]
+    async fn close(&self) {
+        tokio::task::yield_now().await;
+        panic!("it does not want to close");
+    }
+}
+
 pub struct House(Arc<Mutex<u32>>);
 
 #[rpc_target]
@@ -109,6 +121,10 @@ impl House {
 
     pub fn grumpy(&self) -> Grumpy {
         Grumpy
+    }
+
+    pub fn hooked(&self) -> Hooked {
+        Hooked
     }
 
     pub fn sour(&self) -> Sour {
@@ -182,61 +198,48 @@ behaviours! { wire
     }
 }
 
-/// Keeps the errors that are logged.
-#[derive(Clone, Default)]
-struct Capture(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Capture {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        struct Fields(String);
-        impl Visit for Fields {
-            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!("{field}={value:?} ");
-            }
-        }
-        let mut fields = Fields(format!("{}: ", event.metadata().level()));
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[tokio::test]
 async fn r303_panic_in_drop_is_only_logged() {
     let capture = Capture::default();
-    let logged = Arc::clone(&capture.0);
+    let logged = capture.clone();
     // With a single subscriber, a thread that has none may decide for all that nobody listens to an event.
     let _other = tracing::Dispatch::new(Capture::default());
     // Everything of this runtime runs on this thread.
     let _guard = tracing::subscriber::set_default(capture);
     for transport in [Transport::InProcess, Transport::Duplex, Transport::Tcp, Transport::Unix] {
-        logged.lock().unwrap().clear();
+        logged.clear();
         let (stub, _link) = open(transport, House(Arc::default())).await;
         let grumpy = stub.grumpy().await.unwrap();
         grumpy.ping().await.unwrap();
         let other = stub.slow(7);
         drop(grumpy);
         assert_eq!(stub.slow(8).await.unwrap(), 8);
-        until(|| !logged.lock().unwrap().is_empty()).await;
+        until(|| !logged.lines().is_empty()).await;
         assert_eq!(other.await.unwrap(), 7);
         assert_eq!(stub.slow(9).await.unwrap(), 9);
-        let logged = logged.lock().unwrap();
-        let [line] = logged.as_slice() else { panic!("{logged:?}") };
+        let lines = logged.lines();
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
         assert!(line.starts_with("ERROR") && line.contains("Grumpy") && line.contains("panicked"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn r152_panic_in_a_release_hook_is_only_logged() {
+    let capture = Capture::default();
+    let logged = capture.clone();
+    let _other = tracing::Dispatch::new(Capture::default());
+    let _guard = tracing::subscriber::set_default(capture);
+    for transport in [Transport::InProcess, Transport::Duplex, Transport::Tcp, Transport::Unix] {
+        let before = logged.lines().len();
+        let (stub, _link) = open(transport, House(Arc::default())).await;
+        stub.hooked().await.unwrap().ping().await.unwrap();
+        until(|| logged.lines().len() > before).await;
+        assert_eq!(stub.slow(9).await.unwrap(), 9);
+        let lines = logged.lines();
+        let [line] = &lines[before..] else { panic!("{lines:?}") };
+        assert!(
+            line.starts_with("ERROR") && line.contains("Hooked") && line.contains("release hook"),
+            "{line}"
+        );
     }
 }

@@ -6,8 +6,8 @@ use farcall::prelude::*;
 use tokio::sync::Notify;
 
 use crate::kit::raw::{
-    Call, FORGET, Got, Raw, Stage, answer, body, echo, echo_back, finish, frame, home, id, method, number,
-    own, path, pull,
+    Call, FORGET, Got, Raw, Stage, answer, body, echo, echo_back, finish, frame, hello_with_window, home, id,
+    method, number, own, path, pull,
 };
 use crate::kit::{Transport, behaviours, until};
 
@@ -60,6 +60,20 @@ impl Wall {
         self.ear.clone()
     }
 
+    /// Takes bytes.
+    pub fn take(&self, bytes: Bytes) -> u64 {
+        bytes.len() as u64
+    }
+
+    /// Calls through a promise that is under way, with calls before that fill the window.
+    pub fn speak_into_a_line(&self, wall: WallStub) {
+        let promise = wall.bounce(self.ear.clone());
+        for _ in 0..2 {
+            Promise::detach(wall.take(vec![0; 100]));
+        }
+        self.go_on(promise);
+    }
+
     /// Calls the peer through a promise that comes home, and goes on when it has.
     pub fn speak(&self, wall: WallStub) {
         let mine: EarStub = self.ear.clone().into_stub();
@@ -74,6 +88,20 @@ impl Wall {
                 Err(error) => error.to_string(),
             };
             results.lock().unwrap().push(said);
+        });
+    }
+}
+
+impl Wall {
+    /// Calls through a promise, and through what comes of it.
+    fn go_on(&self, promise: Promise<EarStub>) {
+        Promise::detach(promise.hear(1));
+        let results = Arc::clone(&self.results);
+        tokio::spawn(async move {
+            let ear = promise.await.unwrap();
+            let late = ear.hear(2);
+            results.lock().unwrap().push("settled".to_owned());
+            let _ = late.await;
         });
     }
 }
@@ -244,4 +272,69 @@ behaviours! { wire
         raw.hang_up().await;
         until(|| raw.server.table_sizes() == (0, 0)).await;
     }
+
+    async fn echo_comes_back_behind_calls_that_wait_in_line(transport: Transport) {
+        let stage = Stage::new(transport, Wall::default());
+        let mut raw = stage.silent().await;
+        raw.send(&hello_with_window(200)).await;
+        assert_eq!(raw.next().await, Some(Got::Hello));
+        let mut frames = Call { flags: 0, ..Call::of(wall("bounce"), &[0]) }.caps(&[own(-1)]).frame();
+        for n in 0..5 {
+            frames.extend(hear(n).on(1, &[]).frame());
+        }
+        frames.extend(echo(1, &[]));
+        frames.extend(Call { flags: 1 | FORGET, ..Call::of(wall("number"), &[]) }.frame());
+        raw.send(&frames).await;
+        // Two calls fit; the answer waits for nothing.
+        let call = || Got::Call { target: -1, method: method::<EarStub>("hear") };
+        assert_eq!([raw.reply().await, raw.reply().await], [call(), call()]);
+        assert_eq!(body(raw.reply().await), [12]);
+        raw.send(&frame(7, &[&number(10_000)])).await;
+        let rest = [raw.reply().await, raw.reply().await, raw.reply().await, raw.reply().await];
+        assert_eq!(rest, [call(), call(), call(), Got::EchoBack { id: 7 }]);
+    }
+
+    async fn calls_that_are_all_in_line_have_gone_that_way_too(transport: Transport) {
+        let target = Wall::default();
+        let stage = Stage::new(transport, target.clone());
+        let mut raw = stage.silent().await;
+        // So much that one call fits beside the first.
+        raw.send(&hello_with_window(412)).await;
+        assert_eq!(raw.next().await, Some(Got::Hello));
+        let speak = Call { flags: FORGET, ..Call::of(wall("speak_into_a_line"), &[0]) };
+        raw.send(&speak.caps(&[own(-1)]).frame()).await;
+        let call = |name: &str| Got::Call { target: -1, method: wall(name) };
+        assert_eq!([raw.reply().await, raw.reply().await], [call("bounce"), call("take")]);
+        raw.send(&answer(1, &home(-1))).await;
+        until(|| !target.results.lock().unwrap().is_empty()).await;
+        raw.send(&frame(7, &[&number(10_000)])).await;
+        let mut got = Vec::new();
+        while !matches!(got.last(), Some(Got::Echo { .. })) {
+            match raw.reply().await {
+                Got::Call { target: 1, .. } => got.push(Got::Pull { id: 0 }),
+                Got::Call { .. } | Got::Pull { .. } | Got::Finish { .. } | Got::Release { .. } => {}
+                other => got.push(other),
+            }
+        }
+        assert_eq!(got, [Got::Pull { id: 0 }, Got::Echo { target: 1, path: vec![] }]);
+        assert!(target.ear.heard.lock().unwrap().is_empty(), "the later call waits");
+    }
+}
+
+/// Over one pipe and on one thread: that all of it is handled in one turn decides what is seen.
+#[tokio::test]
+async fn echo_waits_in_the_queue_of_its_target() {
+    let (mut raw, target) = raw_wall(Transport::Duplex).await;
+    raw.send(&Call { flags: 0, ..Call::of(wall("promised"), &[]) }.frame()).await;
+    target.go.notify_one();
+    // The promise has settled, and calls on it go to the queue of a target of this process.
+    assert_eq!(body(raw.call(&Call { flags: 1 | FORGET, ..hear(0) }.on(1, &[])).await), [0; 0]);
+    let mut frames = hear(1).on(1, &[]).frame();
+    frames.extend(echo(1, &[]));
+    frames.extend(Call { flags: 1 | FORGET, ..Call::of(wall("number"), &[]) }.frame());
+    raw.send(&frames).await;
+    // The queue is served after the turn.
+    assert_eq!(body(raw.reply().await), [12]);
+    assert_eq!(raw.reply().await, Got::EchoBack { id: 4 });
+    assert_eq!(*target.ear.heard.lock().unwrap(), [0, 1]);
 }

@@ -9,10 +9,10 @@ use farcall::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::kit::{Link, Transport, behaviours, open_with, until};
+use crate::kit::{Link, Transport, behaviours, open_narrow, until};
 
 /// Longer than anything takes that does not wait for the transport.
-const DELAY: Duration = Duration::from_millis(5);
+pub const DELAY: Duration = Duration::from_millis(5);
 
 /// A target that writes down what it is told, in the order in which it is told.
 #[derive(Clone, Default)]
@@ -22,7 +22,7 @@ pub struct Notes {
 }
 
 impl Notes {
-    fn read(&self) -> Vec<i64> {
+    pub fn read(&self) -> Vec<i64> {
         self.log.lock().unwrap().clone()
     }
 }
@@ -69,7 +69,7 @@ pub struct Folder {
 /// The other side, which hands things back.
 #[derive(Clone, Default)]
 pub struct Mirror {
-    go: Arc<Notify>,
+    pub go: Arc<Notify>,
     kept: Arc<Mutex<Vec<NotesStub>>>,
     next: Option<MirrorStub>,
     own: Notes,
@@ -140,14 +140,14 @@ impl Mirror {
 }
 
 /// Makes them all before it waits for any.
-async fn all<T: RpcValue>(calls: impl IntoIterator<Item = Promise<T>>) {
+pub async fn all<T: RpcValue>(calls: impl IntoIterator<Item = Promise<T>>) {
     for call in calls.into_iter().collect::<Vec<_>>() {
         call.await.unwrap();
     }
 }
 
 /// Waits until both stubs are known to be the same: then nothing stands between the first and its target.
-async fn is_home(stub: &NotesStub, original: &NotesStub) {
+pub async fn is_home(stub: &NotesStub, original: &NotesStub) {
     until(|| stub.same_target(original)).await;
 }
 
@@ -162,9 +162,9 @@ async fn crosses_nothing(link: &Link, stub: &NotesStub, n: i64) {
     }
 }
 
-async fn delayed(transport: Transport) -> (MirrorStub, Mirror, Link) {
+pub async fn delayed(transport: Transport) -> (MirrorStub, Mirror, Link) {
     let mirror = Mirror::default();
-    let (stub, link) = open_with(transport, DELAY, farcall::Limits::default(), mirror.clone()).await;
+    let (stub, link) = open_narrow(transport, DELAY, mirror.clone()).await;
     (stub, mirror, link)
 }
 
@@ -268,7 +268,7 @@ behaviours! {
 
     async fn r131_stub_of_a_third_party_is_called_without_a_detour(transport: Transport) {
         let notes = Notes::default();
-        let (third, c) = open_with(transport, DELAY, farcall::Limits::default(), notes.clone()).await;
+        let (third, c) = open_narrow(transport, DELAY, notes.clone()).await;
         let (mirror, other, b) = delayed(transport).await;
         for later in [false, true] {
             notes.log.lock().unwrap().clear();
@@ -352,8 +352,8 @@ behaviours! {
     async fn stub_comes_home_through_two_introducers(transport: Transport) {
         let far = Mirror::default();
         let go = Arc::clone(&far.go);
-        let (next, c) = open_with(transport, DELAY, farcall::Limits::default(), far).await;
-        let (mirror, b) = open_with(transport, DELAY, farcall::Limits::default(), Mirror { next: Some(next), ..Mirror::default() }).await;
+        let (next, c) = open_narrow(transport, DELAY, far).await;
+        let (mirror, b) = open_narrow(transport, DELAY, Mirror { next: Some(next), ..Mirror::default() }).await;
         for later in [false, true] {
             let notes = Notes::default();
             let mine: NotesStub = notes.clone().into_stub();
@@ -389,10 +389,12 @@ behaviours! {
         let promise = mirror.echo(&mine);
         let kept = promise.clone();
         let early = promise.note(0);
-        // Before it has settled, while it settles, and afterwards, to either side.
-        let before = [third.note(&kept, 1), mirror.note(&kept, 1)];
+        let here: MirrorStub = Mirror::default().into_stub();
+        // Before it has settled, while it settles, and afterwards, to either side and to one of this process.
+        let before = [third.note(&kept, 1), mirror.note(&kept, 1), here.note(&kept, 1)];
         let home = promise.await.unwrap();
-        let while_it_settles = [third.note(&home, 1), mirror.note(&home, 1), third.note(&kept, 1)];
+        let while_it_settles =
+            [third.note(&home, 1), mirror.note(&home, 1), third.note(&kept, 1), here.note(&kept, 1)];
         all([early]).await;
         all(before).await;
         all(while_it_settles).await;
@@ -400,7 +402,7 @@ behaviours! {
         all([third.note(&kept, 1), mirror.note(&home, 1)]).await;
         assert!(third.echo(&kept).await.unwrap().same_target(&mine));
         assert!(mirror.echo(&home).await.unwrap().same_target(&mine));
-        assert_eq!(notes.read(), [&[0][..], &[1; 7]].concat());
+        assert_eq!(notes.read(), [&[0][..], &[1; 9]].concat());
         drop((mirror, third, home, kept));
         b.server_holds(0).await;
         c.server_holds(0).await;
@@ -417,127 +419,5 @@ behaviours! {
         assert_eq!(promise.note(2).await.unwrap_err().origin(), ErrorKind::BadPath);
         // The connection is as good as ever.
         assert_eq!(mirror.own().note(3).await.unwrap(), 3);
-    }
-}
-
-behaviours! { wire
-    async fn lost_way_fails_what_waited_for_it(transport: Transport) {
-        let (mirror, _, link) = delayed(transport).await;
-        let notes = Notes::default();
-        let mine: NotesStub = notes.clone().into_stub();
-        let promise = mirror.echo(&mine);
-        let early = promise.note(1);
-        let home = promise.await.unwrap();
-        let late = home.note(2);
-        link.cut();
-        let error = late.await.unwrap_err();
-        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Disconnected, false), "{error}");
-        // Nothing is delivered behind the hole, now or later.
-        let error = home.note(3).await.unwrap_err();
-        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Disconnected, false));
-        assert_eq!(early.await.unwrap_err().kind(), ErrorKind::Disconnected);
-        assert_eq!(mine.note(4).await.unwrap(), 4);
-        assert!(!notes.read().contains(&2) && !notes.read().contains(&3));
-    }
-
-    async fn peaceful_end_of_the_way_fails_nothing(transport: Transport) {
-        let (mirror, _, link) = delayed(transport).await;
-        let notes = Notes::default();
-        let mine: NotesStub = notes.clone().into_stub();
-        let promise = mirror.echo(&mine);
-        let early = promise.note(1);
-        let home = promise.await.unwrap();
-        // The other side leaves before it can have heard of the embargo.
-        link.server.as_ref().unwrap().shutdown();
-        let late = home.note(2);
-        all([early, late, home.note(3)]).await;
-        assert_eq!(notes.read(), [1, 2, 3]);
-        link.client.as_ref().unwrap().closed().await;
-        assert_eq!(home.note(4).await.unwrap(), 4);
-    }
-
-    async fn connection_stays_until_the_echo_is_back(transport: Transport) {
-        let (mirror, _, link) = delayed(transport).await;
-        let notes = Notes::default();
-        let mine: NotesStub = notes.clone().into_stub();
-        let promise = mirror.echo(&mine);
-        Promise::detach(promise.note(1));
-        let home = promise.await.unwrap();
-        let late = home.note(2);
-        // Nothing else keeps the connection.
-        drop(mirror);
-        late.await.unwrap();
-        assert_eq!(notes.read(), [1, 2]);
-        link.client.as_ref().unwrap().closed().await;
-        assert_eq!(home.note(3).await.unwrap(), 3);
-    }
-
-    async fn calls_that_wait_for_an_echo_have_a_limit(transport: Transport) {
-        let mut limits = farcall::Limits::default();
-        limits.parked_bytes = 10_000;
-        let (mirror, _link) = open_with(transport, DELAY, limits, Mirror::default()).await;
-        let notes = Notes::default();
-        let mine: NotesStub = notes.clone().into_stub();
-        let promise = mirror.echo(&mine);
-        let early = promise.note(0);
-        let home = promise.await.unwrap();
-        let payload = || Bytes::from(vec![0; 3000]);
-        let mut late: Vec<_> = (1..4).map(|n| home.note_large(n, payload())).collect();
-        let error = home.note_large(4, payload()).await.unwrap_err();
-        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Limit, false));
-        assert!(error.message().contains("bytes of calls wait for others; the limit `parked_bytes` is 10000"), "{error}");
-        // What is given up makes room.
-        drop(late.pop());
-        late.push(home.note_large(5, payload()));
-        early.await.unwrap();
-        all(late).await;
-        is_home(&home, &mine).await;
-        all((6..20).map(|n| home.note_large(n, payload()))).await;
-        assert_eq!(notes.read(), [0, 1, 2, 5].into_iter().chain(6..20).collect::<Vec<_>>());
-    }
-
-    async fn calls_in_line_are_not_overtaken_either(transport: Transport) {
-        let mut limits = farcall::Limits::default();
-        limits.window_bytes = 64 * 1024;
-        limits.frame_bytes = 32 * 1024;
-        for early in [4, 40] {
-            let other = Mirror::default();
-            let (mirror, link) = open_with(transport, DELAY, limits.clone(), other.clone()).await;
-            let notes = Notes::default();
-            let mine: NotesStub = notes.clone().into_stub();
-            let promise = mirror.echo_later(&mine);
-            let kept = promise.clone();
-            // They do not fit into the window; the promise settles while some are in line.
-            let payload = || Bytes::from(vec![0; 10_000]);
-            let mut calls: Vec<_> = (0..early).map(|n| promise.note_large(n, payload())).collect();
-            other.go.notify_one();
-            let home = promise.await.unwrap();
-            calls.extend((early..60).map(|n| if n % 2 == 0 { home.note_large(n, payload()) } else { kept.note_large(n, payload()) }));
-            all(calls).await;
-            assert_eq!(notes.read(), (0..60).collect::<Vec<_>>());
-            is_home(&home, &mine).await;
-            drop((mirror, home, kept));
-            link.server_holds(0).await;
-        }
-    }
-
-    async fn promise_in_line_is_not_overtaken_when_it_comes_home(transport: Transport) {
-        let mut limits = farcall::Limits::default();
-        limits.window_bytes = 64 * 1024;
-        limits.frame_bytes = 32 * 1024;
-        let (mirror, _link) = open_with(transport, DELAY, limits, Mirror::default()).await;
-        let notes = Notes::default();
-        let mine: NotesStub = notes.clone().into_stub();
-        let own = mirror.own();
-        let payload = || Bytes::from(vec![0; 20_000]);
-        // The promise itself is in line, and what is called through it.
-        let before: Vec<_> = (0..5).map(|n| own.note_large(n, payload())).collect();
-        let promise = mirror.echo(&mine);
-        let mut calls: Vec<_> = (0..20).map(|n| promise.note_large(n, payload())).collect();
-        let home = promise.await.unwrap();
-        calls.extend((20..30).map(|n| home.note_large(n, payload())));
-        all(calls).await;
-        all(before).await;
-        assert_eq!(notes.read(), (0..30).collect::<Vec<_>>());
     }
 }

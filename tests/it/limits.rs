@@ -56,6 +56,11 @@ impl Store {
         Bytes::from(vec![0; length as usize])
     }
 
+    pub fn node_with(&self, first: Node, second: Node) -> usize {
+        let depth = |node: &Node| std::iter::successors(Some(node), |node| node.next.as_deref()).count();
+        depth(&first) + depth(&second)
+    }
+
     pub fn node(&self, node: Node) -> Node {
         node
     }
@@ -183,6 +188,30 @@ behaviours! { wire
         assert_eq!(body(raw.call(&node(64)).await).len(), 64);
         raw.refused(&node(65), 9).await;
         still_answers(&mut raw).await;
+    }
+
+    async fn r35_value_over_the_depth_limit_fails_at_its_sender(transport: Transport) {
+        let (stub, link) = open(transport, Store::default()).await;
+        stub.node(nested(64)).await.unwrap();
+        let counters = link.counters.as_ref().unwrap();
+        // Also one that would use up the stack, and beside a promise.
+        for depth in [65, 1000] {
+            // What gives up the result of the first call has been sent.
+            link.server_holds(0).await;
+            let before = counters.read();
+            let error = stub.node(nested(depth)).await.unwrap_err();
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Limit, false), "{error}");
+            assert!(error.message().contains("calling `node`") && error.message().contains("64 levels"), "{error}");
+            assert_eq!(counters.since(before).frames_out, 0, "nothing is sent");
+        }
+        for depth in [65, 1000] {
+            let error = stub.node_with(stub.node(nested(1)), nested(depth)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        }
+        assert_eq!(stub.node_with(stub.node(nested(3)), nested(64)).await.unwrap(), 67);
+        let result = stub.deep().await.unwrap_err();
+        assert_eq!(result.kind(), ErrorKind::BadResult);
+        assert!(result.message().contains("the result of `deep` could not be encoded"), "{result}");
     }
 
     async fn r239_calls_over_the_window_end_the_session(transport: Transport) {

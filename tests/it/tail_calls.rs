@@ -8,6 +8,7 @@ use farcall::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::sync::Notify;
 
+use crate::kit::raw::{Call, FORGET, Got, SEND, Stage, body, method};
 use crate::kit::{Transport, behaviours, open, until};
 
 /// How often each value was taken out of its bytes, and put into them.
@@ -250,5 +251,22 @@ behaviours! {
             lengths.push(call.await.unwrap().payload.len());
         }
         assert_eq!(lengths, (1..=10).collect::<Vec<_>>());
+    }
+}
+
+behaviours! { wire
+    async fn what_lies_beside_a_part_that_is_passed_on_cannot_be_reached(transport: Transport) {
+        let gateway = Gateway { origin: Origin::default().into_stub() };
+        let mut raw = Stage::new(transport, gateway).raw().await;
+        let second = Call::of(method::<GatewayStub>("second"), &[5]);
+        let got = raw.call(&Call { flags: SEND | FORGET, ..second }).await;
+        let caps = vec![(0, -1), (0, -2)];
+        assert_eq!(got, Got::Answer { id: 1, user: false, caps, body: vec![1] });
+        let number = Call { flags: SEND | FORGET, ..Call::of(method::<LeafStub>("number"), &[]) };
+        assert_eq!(body(raw.call(&number.clone().on(-2, &[])).await), [2]);
+        match raw.call(&number.on(-1, &[])).await {
+            Got::Reject { origin: 14, may_have_run: false, .. } => {}
+            other => panic!("there is nothing there: {other:?}"),
+        }
     }
 }

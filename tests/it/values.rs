@@ -237,3 +237,92 @@ async fn r25_in_process_values_move_unencoded() {
     assert_eq!((back.data, back.cache, WRITTEN.load(SeqCst)), (vec![4], 0, 2));
     let _: Tick = back.tick;
 }
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WithStub {
+    pub before: u8,
+    pub stub: InPlainStub,
+}
+
+type Number = RpcFn<fn(i64) -> i64>;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WithFunction(Vec<Option<Number>>);
+
+/// Takes and gives what hides a stub from the schema.
+pub struct InPlain;
+
+#[rpc_target]
+impl InPlain {
+    /// Beside another stub, so that stubs are expected in the message.
+    pub fn take(&self, value: Plain<WithStub>, _other: Option<InPlainStub>) -> u8 {
+        value.before
+    }
+
+    pub fn give(&self) -> Plain<WithFunction> {
+        Plain(WithFunction(vec![None, Some(RpcFn::new(|n: i64| n))]))
+    }
+
+    pub fn none(&self) -> Plain<WithFunction> {
+        Plain(WithFunction(vec![None]))
+    }
+
+    pub fn nested(&self, depth: u32) -> Plain<Onion> {
+        Plain(Onion((0..depth).fold(None, |inner, _| Some(Box::new(Onion(inner))))))
+    }
+
+    pub fn peel(&self, onion: Plain<Onion>) -> u32 {
+        std::iter::successors(Some(&onion.0), |onion| onion.0.as_deref()).count() as u32
+    }
+}
+
+/// Nothing but options and newtypes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Onion(Option<Box<Self>>);
+
+impl Drop for Onion {
+    fn drop(&mut self) {
+        let mut inner = self.0.take();
+        while let Some(mut onion) = inner {
+            inner = onion.0.take();
+        }
+    }
+}
+
+behaviours! {
+    async fn r80_stub_in_opaque_data_is_refused_with_advice(transport: Transport) {
+        let (stub, _link) = open(transport, InPlain).await;
+        let with_stub = || Plain(WithStub { before: 1, stub: stub.clone() });
+        for error in [
+            stub.take(with_stub(), None).await.unwrap_err(),
+            stub.take(with_stub(), stub.clone()).await.unwrap_err(),
+        ] {
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::BadArguments, false), "{error}");
+            assert!(error.message().starts_with("calling `take`: "), "{error}");
+            assert!(error.message().contains("inside `Plain`: derive `RpcValue`"), "{error}");
+        }
+        let error = stub.give().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadResult);
+        assert!(error.message().contains("inside `Plain`: derive `RpcValue`"), "{error}");
+        assert_eq!(stub.none().await.unwrap().0.0.len(), 1);
+    }
+
+    async fn r35_opaque_data_over_the_depth_limit_fails_at_its_sender(transport: Transport) {
+        let (stub, _link) = open(transport, InPlain).await;
+        let onion = |depth: u32| Plain(Onion((0..depth).fold(None, |inner, _| Some(Box::new(Onion(inner))))));
+        // As deep as can be read is as deep as can be sent.
+        let mut deepest = 0;
+        while stub.peel(onion(deepest + 1)).await.is_ok() {
+            deepest += 1;
+        }
+        assert!((40..128).contains(&deepest), "{deepest}");
+        assert_eq!(stub.peel(stub.nested(deepest)).await.unwrap(), deepest + 1);
+        for depth in [deepest + 1, 1_000_000] {
+            let error = stub.peel(onion(depth)).await.unwrap_err();
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Limit, false), "{error}");
+            assert!(error.message().contains("calling `peel`") && error.message().contains("128 levels"), "{error}");
+            let error = stub.nested(depth).await.unwrap_err();
+            assert!(error.message().contains("128 levels") && error.message().contains("could not be encoded"), "{error}");
+        }
+    }
+}

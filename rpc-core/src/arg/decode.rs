@@ -81,11 +81,11 @@ impl<'a> ArgDecoder<'a> {
 }
 
 impl FilledArg {
-    fn is_for(&self, param: usize) -> bool {
+    pub(crate) fn is_for(&self, param: usize) -> bool {
         usize::from(self.param & !PROMISE_OF_SOME) == param
     }
 
-    fn is_inside_option(&self) -> bool {
+    pub(crate) fn is_inside_option(&self) -> bool {
         self.param & PROMISE_OF_SOME != 0
     }
 }

@@ -6,6 +6,7 @@ use super::{Arg, PROMISE_OF_SOME};
 use crate::codec::{Encoded, PromiseArg, ValueEncoder};
 use crate::error::Error;
 use crate::handle::Handle;
+use crate::schema::Schema;
 use crate::value::RpcValue;
 
 /// Writes the arguments of one call, one after the other.
@@ -82,5 +83,22 @@ impl<'a> ArgEncoder<'a> {
     pub fn finish(self) -> usize {
         self.values.out.bytes.truncate(self.kept);
         usize::from(self.present)
+    }
+}
+
+impl Schema {
+    /// Whether the callee would take these arguments, of whose tuple this is the schema: what is nested too deep for it
+    /// is not sent.
+    pub(crate) fn check_sent(&self, encoded: &Encoded, present: usize) -> Result<(), Error> {
+        let body = encoded.from(0);
+        let mut rest = &body[..];
+        for param in 0..present.min(self.count()) {
+            let promised = |arg: &PromiseArg| usize::from(arg.param & !PROMISE_OF_SOME) == param;
+            if !encoded.promises.iter().any(promised) {
+                let used = self.check_element(param, false, rest)?;
+                rest = &rest[used..];
+            }
+        }
+        Ok(())
     }
 }

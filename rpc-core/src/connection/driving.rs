@@ -9,9 +9,10 @@ use crate::codec::{Capability, Encoded, FilledArg, SPLICE_FROM};
 use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Repr;
-use crate::interface::MethodId;
+use crate::interface::{MethodId, MethodInfo};
 use crate::limits::{TURN_CHECK, TURN_FRAMES, TURN_OUTPUT};
 use crate::local::Parked;
+use crate::naming::name_args;
 use crate::outcome::Reply;
 use crate::session::{Cap, Filled, Incoming, IncomingBody, What};
 use crate::sink::Sink;
@@ -93,6 +94,9 @@ impl Connection {
         }
         let caps = self.take_caps(caps);
         let filled = self.take_filled(filled);
+        if !caps.is_empty() && crate::sites::recording() {
+            self.note_received(&caps, &target, MethodId(method));
+        }
         let kept;
         let (body, owner) = match body {
             IncomingBody::Frame(span) => {
@@ -122,23 +126,31 @@ impl Connection {
     ) -> bool {
         let bytes = args.len();
         let Repr::Local(local) = &target.handle.0 else {
-            let (body, owner, caps, filled) = match args {
+            let (body, owner, mut caps, mut filled) = match args {
                 Args::Wire { body, owner, caps, filled, .. } => (body, owner, caps, filled),
                 Args::Plain { body, .. } => (body, None, Vec::new(), Vec::new()),
                 Args::Typed(_) | Args::Taken => return false,
             };
+            let found = target.interface.and_then(|interface| {
+                let (index, present) = interface.find(method).ok()?;
+                Some((interface.method(index)?, present))
+            });
+            if let Some((info, present)) = found {
+                name_args(info, present, body, &mut caps, &mut filled);
+            }
             // A long one is passed on without being copied.
             let shared = owner.filter(|_| body.len() >= SPLICE_FROM);
             self.pass_on(
                 self.running_sink(id, flags, bytes),
                 target,
-                method,
+                (method, found.map(|(info, _)| info)),
                 Box::new(Encoded {
                     bytes: if shared.is_some() { Vec::new() } else { body.to_vec() },
                     splices: shared.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
                     caps,
                     promises: Vec::new(),
                     filled,
+                    at: None,
                 }),
             );
             return false;
@@ -157,6 +169,7 @@ impl Connection {
             step: Step::Idle,
         };
         let mut make_sink = || self.running_sink(id, flags, bytes);
+        let _driving = crate::waiting::driving(self.id());
         match deliver(local.target(), found, &mut call, &mut make_sink) {
             Delivered::Done => true,
             Delivered::Reply(ready) => {
@@ -191,10 +204,13 @@ impl Connection {
     }
 
     /// Passes a call on to where its target lives.
-    fn pass_on(&self, sink: Sink, target: &Capability, method: MethodId, encoded: Box<Encoded>) {
-        let info = target
-            .interface
-            .and_then(|interface| interface.find(method).ok().and_then(|(index, _)| interface.method(index)));
+    fn pass_on(
+        &self,
+        sink: Sink,
+        target: &Capability,
+        (method, info): (MethodId, Option<&'static MethodInfo>),
+        encoded: Box<Encoded>,
+    ) {
         target.handle.send(Parked::call(method, info, encoded, sink));
     }
 

@@ -1,5 +1,6 @@
 //! [`Input`]: bytes that have come in, and the frames in them.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use bytes::buf::Limit;
@@ -19,6 +20,11 @@ const READ_AHEAD: usize = 64 * 1024;
 
 /// The most bytes that a piece has before its first one.
 const PIECE_HEAD: usize = LENGTH_BYTES + 1 + 10;
+
+thread_local! {
+    /// Memory to read into that a connection of this thread has given back.
+    static SPARE: Cell<BytesMut> = Cell::new(BytesMut::new());
+}
 
 /// The bytes that have come in and were not handled.
 #[derive(Debug, Default)]
@@ -59,9 +65,8 @@ impl Input {
             return space;
         }
         self.buffer.advance(std::mem::take(&mut self.done));
-        // A connection that has become quiet is small again.
-        if !self.busy && self.buffer.is_empty() && self.buffer.capacity() > 2 * READ_SPACE {
-            self.buffer = BytesMut::with_capacity(READ_SPACE);
+        if self.buffer.capacity() == 0 {
+            self.buffer = SPARE.try_with(Cell::take).unwrap_or_default();
         }
         let wanted = if self.missing > 0 {
             // The peer has promised so much; memory is taken for what it keeps of that.
@@ -76,6 +81,22 @@ impl Input {
         }
         let most = if std::mem::take(&mut self.after_piece) { READ_SPACE } else { usize::MAX };
         (&mut self.buffer).limit(most)
+    }
+
+    /// Nothing comes in for now: a connection that is idle keeps no memory to read into.
+    pub fn rest(&mut self) {
+        if !self.buffer.is_empty() {
+            return;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if buffer.capacity() <= READ_SPACE / 2 {
+            // Its front is free again, unless a payload shares it.
+            buffer.reserve(READ_SPACE);
+        }
+        if buffer.capacity() <= 2 * READ_AHEAD {
+            // A thread that is ending keeps none.
+            let _ = SPARE.try_with(|spare| spare.set(buffer));
+        }
     }
 
     /// Says how many bytes the last read brought: much means that there is more to come.
@@ -194,5 +215,62 @@ impl Input {
         }
         (self.after_piece, self.busy) = (true, false);
         self.piece.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(input: &mut Input, bytes: &[u8]) {
+        input.space().put_slice(bytes);
+        input.read(bytes.len());
+    }
+
+    #[test]
+    fn a_connection_that_waits_keeps_no_memory_to_read_into() {
+        let mut input = Input::default();
+        for _ in 0..10_000 {
+            put(&mut input, &[2, 0, 0, 0, 6, 2]);
+            assert_eq!(input.next_frame(100), Ok(Found::Frame));
+            assert_eq!(input.frame().0, [6, 2]);
+            assert_eq!(input.next_frame(100), Ok(Found::Nothing));
+            input.rest();
+            assert_eq!(input.buffer.capacity(), 0);
+        }
+        // What it gave back is what it takes again, and others on this thread.
+        let spare = SPARE.take();
+        assert!((READ_SPACE / 2..=2 * READ_SPACE).contains(&spare.capacity()), "{}", spare.capacity());
+    }
+
+    #[test]
+    fn a_frame_that_is_not_whole_stays() {
+        let mut input = Input::default();
+        put(&mut input, &[2, 0, 0, 0, 6]);
+        assert_eq!(input.next_frame(100), Ok(Found::Nothing));
+        input.rest();
+        put(&mut input, &[2, 9, 9]);
+        assert_eq!(input.next_frame(100), Ok(Found::Frame));
+        assert_eq!(input.frame().0, [6, 2]);
+        assert_eq!(input.next_frame(100), Ok(Found::Nothing));
+    }
+
+    #[test]
+    fn much_memory_is_not_kept_for_others() {
+        let mut input = Input::default();
+        let length = 10 * READ_AHEAD;
+        put(&mut input, &(length as u32).to_le_bytes());
+        assert_eq!(input.next_frame(length), Ok(Found::Nothing));
+        let mut left = length;
+        while left > 0 {
+            let part = left.min(READ_SPACE);
+            put(&mut input, &vec![1; part]);
+            left -= part;
+            let found = if left == 0 { Found::Frame } else { Found::Nothing };
+            assert_eq!(input.next_frame(length), Ok(found));
+        }
+        assert_eq!(input.next_frame(length), Ok(Found::Nothing));
+        input.rest();
+        assert!(SPARE.take().capacity() <= 2 * READ_AHEAD);
     }
 }

@@ -5,34 +5,45 @@
 //! done by whoever took the lock, after giving it back (R14).
 
 mod batch;
+#[cfg(feature = "introspection")]
+mod books;
 mod driving;
+mod holding;
 mod input;
 mod liveness;
 mod offer;
 mod piece;
 mod slot;
+mod watching;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
+#[cfg(feature = "introspection")]
+#[doc(hidden)]
+pub use books::Books;
 pub use driving::Turned;
+pub(crate) use holding::{note_call, note_interface};
 pub use input::Input;
-pub use offer::{LookUp, Offer};
+pub use offer::{LookUp, MainObject, Offer};
 pub(crate) use slot::SlotRef;
 
+use crate::bell::Ringer;
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodInfo};
 use crate::limits::Limits;
-use crate::local::{Gather, LocalSlot};
+use crate::local::{Gather, LocalSlot, knot};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::{Schema, SchemaBuilder};
 pub use crate::session::Greeting;
 use crate::session::{Cap, Event, Parts, Room, Session, SlotKey};
 use crate::sink::{Running, Sink};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::wire::Path;
 
 /// One connection to a peer: a cloneable handle. Its driver, which a transport runs, ends with its transport.
@@ -57,7 +68,7 @@ struct State {
     /// Those who wait for a call to leave.
     sent: Vec<Waker>,
     /// Those who wait for the end.
-    closed: Vec<Waker>,
+    closed: Option<Ringer>,
     /// The driver has something to do beside writing and running calls.
     wake_driver: bool,
     /// The driver waits for its transport to take what it has: more to write is no reason to wake it.
@@ -109,6 +120,8 @@ enum Forward {
     Part(Sink, &'static MethodInfo, Path),
     /// A part of it is an argument.
     Arg(Arc<Gather>, u8, Path),
+    /// Those who wait for the stub to break look at it again.
+    Watch(Ringer),
 }
 
 impl std::fmt::Debug for Connection {
@@ -128,12 +141,16 @@ struct After {
     driver: Option<Waker>,
     wakers: Vec<Waker>,
     ended: bool,
+    closed: Option<Ringer>,
 }
 
 impl Connection {
-    /// A connection that offers `main` as its object 0. Its greeting waits to be sent.
-    pub fn new(limits: Limits, main: Option<Handle>) -> Self {
-        Self::open(limits, main.map_or(Offer::Nothing, Offer::Main), &Greeting::default())
+    /// A connection that offers `main` as its object 0, a target or a stub of this interface. Its greeting waits to
+    /// be sent.
+    pub fn new(limits: Limits, main: Option<(Handle, &'static Interface)>) -> Self {
+        let offer =
+            main.map_or(Offer::Nothing, |(handle, interface)| Offer::Main(MainObject::of(handle, interface)));
+        Self::open(limits, offer, &Greeting::default())
     }
 
     /// A connection that offers something and wants something of its peer. Its greeting waits to be sent.
@@ -147,7 +164,7 @@ impl Connection {
             driver: None,
             ready: Vec::new(),
             sent: Vec::new(),
-            closed: Vec::new(),
+            closed: None,
             wake_driver: false,
             blocked: false,
         };
@@ -218,6 +235,7 @@ impl Connection {
         for waker in after.wakers {
             waker.wake();
         }
+        drop(after.closed);
     }
 
     fn settled(&self, waiter: Waiter, key: SlotKey) {
@@ -232,6 +250,10 @@ impl Connection {
     #[cold]
     fn pass_on_all(&self, forwards: Vec<Forward>, key: SlotKey) {
         for forward in forwards {
+            if let Forward::Watch(ringer) = forward {
+                drop(ringer);
+                continue;
+            }
             let (outcome, schema) = self.outcome(key);
             pass_on(forward, outcome, schema);
         }
@@ -246,7 +268,11 @@ impl Connection {
             polled
         });
         match polled {
-            crate::session::Polled::Settled { outcome, schema, .. } => (self.take_outcome(outcome), schema),
+            crate::session::Polled::Settled { outcome, schema, .. } => {
+                let mut outcome = self.take_result(key, outcome);
+                crate::naming::name_result(&mut outcome);
+                (outcome, schema)
+            }
             crate::session::Polled::Pending => {
                 (Outcome::Failed(Error::new(ErrorKind::Internal, "a call settled and is pending")), None)
             }
@@ -330,17 +356,19 @@ impl Connection {
 
     /// Waits until the connection is over; gives the reason.
     pub async fn closed(&self) -> Error {
-        std::future::poll_fn(|cx| {
-            let mut waker = Some(cx.waker().clone());
-            self.with(|state| match state.session.ended() {
-                Some(reason) => Poll::Ready(reason.clone()),
-                None => {
-                    wait_in(&mut state.closed, &mut waker);
-                    Poll::Pending
+        loop {
+            let mut ringer = Some(Ringer::default());
+            let looked = self.with(|state| match (state.session.ended(), &mut state.closed) {
+                (Some(reason), _) => Err(reason.clone()),
+                (None, closed) => {
+                    Ok(closed.get_or_insert_with(|| ringer.take().unwrap_or_default()).hearing())
                 }
-            })
-        })
-        .await
+            });
+            match looked {
+                Ok(hearing) => hearing.await,
+                Err(reason) => return reason,
+            }
+        }
     }
 
     /// Waits until calls can be sent without waiting in line: what a polite caller of many calls does (R5).
@@ -383,6 +411,7 @@ impl Connection {
 
     /// Ends the connection at once: every call of either side that has not ended fails.
     pub fn close(&self, reason: Error) {
+        reason.say();
         self.with(|state| {
             state.session.end(reason);
             state.wake_driver = true;
@@ -391,6 +420,13 @@ impl Connection {
 }
 
 impl State {
+    /// Something was given up. Nothing is written when that was the main object, or a result that the peer has
+    /// forgotten; if it was the last thing held, the driver may close all the same.
+    #[inline]
+    fn look_whether_idle(&mut self) {
+        self.wake_driver |= self.session.is_idle();
+    }
+
     /// Whether there is anything for the driver to do.
     fn wants_driver(&self) -> bool {
         self.wake_driver
@@ -424,7 +460,6 @@ impl State {
             wakers.append(&mut self.ready);
         }
         if ended {
-            wakers.append(&mut self.closed);
             wakers.append(&mut self.sent);
         }
         Some(After {
@@ -432,6 +467,7 @@ impl State {
             driver,
             wakers,
             ended,
+            closed: if ended { self.closed.take() } else { None },
         })
     }
 }
@@ -461,6 +497,7 @@ fn pass_on(forward: Forward, outcome: Outcome<Capability>, schema: Option<&'stat
             sink.send(passed_reply(outcome.part(&path), info));
         }
         Forward::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
+        Forward::Watch(ringer) => drop(ringer),
     }
 }
 
@@ -475,7 +512,12 @@ pub(crate) fn passed_reply(outcome: Outcome<Capability>, info: &'static MethodIn
 fn reply_of(outcome: Outcome<Capability>) -> Reply {
     let (status, answer) = match outcome {
         Outcome::Value(answer) => (Status::Value, answer),
-        Outcome::User(answer, message) => (Status::User(message.to_string()), answer),
+        Outcome::User(answer, message) => {
+            let unsaid = answer.schema.and_then(Schema::explain).filter(|_| message.is_empty());
+            let body = || answer.body.to_bytes(0..answer.body.as_slice().len());
+            let said = unsaid.and_then(|explain| explain(&body()));
+            (Status::User(said.unwrap_or_else(|| message.to_string())), answer)
+        }
         Outcome::Failed(error) => return Reply::failed(error),
     };
     let mut reply = Reply::from_pool();
@@ -497,15 +539,12 @@ static CAPABILITY: LazyLock<Schema> = LazyLock::new(|| Schema::describe(SchemaBu
 /// What a promised stub turns out to be. One that turns out to be itself leads nowhere, and would keep itself for ever.
 fn settle(slot: &Arc<LocalSlot>, target: Result<Capability, Error>) {
     let target = target.and_then(|target| match &target.handle.0 {
-        Repr::LocalCall(local) if local.leads_to(slot) => {
-            Err(Error::new(ErrorKind::BadPath, "the promise leads back to itself"))
-        }
+        Repr::LocalCall(local) if local.leads_to(slot) => Err(knot()),
         _ => Ok(target),
     });
     slot.settle_outcome(promised(target));
 }
 
-/// A settled target as the result of a call that gives a stub.
 /// The outcome of a call that gives a stub.
 pub(crate) fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {
     match target {

@@ -120,11 +120,12 @@ impl SlotRef {
         let mut sink = Some(sink);
         let called = self.connection.with(|state| {
             let called = state.session.call(target, method.0, &mut encoded, schema)?;
+            // For a target of this side the sink goes there: dropped here, it would reply under the lock.
             if let Called::Sent(key) = &called {
-                if let Some(waiter) = state.session.waiter_mut(*key) {
-                    if let Some(sink) = sink.take() {
-                        waiter.forward(Forward::Reply(sink, info));
-                    }
+                if let Some(waiter) = state.session.waiter_mut(*key)
+                    && let Some(sink) = sink.take()
+                {
+                    waiter.forward(Forward::Reply(sink, info));
                 }
                 // Two handles for a moment, so that the answer is kept: parts of it may be asked for.
                 state.session.hold(*key);
@@ -165,17 +166,17 @@ impl SlotRef {
             match polled {
                 Polled::Settled { outcome, schema, .. } => Some((outcome, schema)),
                 Polled::Pending => {
-                    if let Some(waiter) = state.session.waiter_mut(key) {
-                        if let Some(sink) = sink.take() {
-                            waiter.forward(Forward::Part(sink, info, self.path.clone()));
-                        }
+                    if let Some(waiter) = state.session.waiter_mut(key)
+                        && let Some(sink) = sink.take()
+                    {
+                        waiter.forward(Forward::Part(sink, info, self.path.clone()));
                     }
                     None
                 }
             }
         });
         if let (Some((outcome, schema)), Some(sink)) = (settled, sink) {
-            let outcome = self.connection.take_outcome(outcome);
+            let outcome = self.connection.take_result(key, outcome);
             super::pass_on(Forward::Part(sink, info, self.path.clone()), outcome, schema);
         }
     }
@@ -184,8 +185,7 @@ impl SlotRef {
         let key = std::mem::replace(&mut self.key, SlotKey::NOWHERE);
         self.connection.with(|state| {
             state.session.release(key);
-            // Nothing is written when the main object was the last thing held, and the driver may close.
-            state.wake_driver |= state.session.is_idle();
+            state.look_whether_idle();
         });
     }
 
@@ -213,7 +213,9 @@ impl SlotRef {
             }
         });
         if let (Some((outcome, _)), Some(gather)) = (settled, gather) {
-            gather.fill(param, self.connection.take_outcome(outcome).arg_at(&self.path));
+            let mut outcome = self.connection.take_result(key, outcome);
+            crate::naming::name_result(&mut outcome);
+            gather.fill(param, outcome.arg_at(&self.path));
         }
     }
 
@@ -221,9 +223,19 @@ impl SlotRef {
     #[inline]
     pub(crate) fn take_plain(&mut self) -> Option<(Body, Option<&'static Schema>)> {
         let key = self.key;
-        let taken = self.connection.with(|state| state.session.take_plain(key))?;
+        let taken = self.connection.with(|state| {
+            let taken = state.session.take_plain(key);
+            state.look_whether_idle();
+            taken
+        })?;
         self.key = SlotKey::NOWHERE;
         Some(taken)
+    }
+
+    /// Why its outcome cannot be awaited here, if that is seen.
+    #[inline]
+    pub(crate) fn blocked(&self) -> Option<Error> {
+        crate::waiting::blocked(self.connection.id())
     }
 
     /// Asks for the outcome of a call for the first time. `true`: it has not settled, and its task will be woken.
@@ -258,7 +270,7 @@ impl SlotRef {
                 if removed {
                     self.key = SlotKey::NOWHERE;
                 }
-                Poll::Ready(self.connection.take_outcome(outcome))
+                Poll::Ready(self.connection.take_result(key, outcome))
             }
         }
     }
@@ -274,6 +286,7 @@ impl SlotRef {
         self.connection.with(|state| {
             let polled = state.session.poll(key);
             if !matches!(polled, Polled::Pending) {
+                state.look_whether_idle();
                 return (Some(polled), waker);
             }
             let Some(waiter) = state.session.waiter_mut(key) else { return (Some(polled), waker) };

@@ -14,8 +14,10 @@ use crate::handle::Handle;
 use crate::interface::MethodInfo;
 use crate::local::LocalSlot;
 use crate::outcome::{Reply, Status};
+use crate::schema::Schema;
 use crate::spawn::BoxFuture;
 use crate::value::{Returned, RpcReturn, RpcValue};
+use crate::waiting::Turn;
 
 /// One call, being run on a target.
 #[derive(Debug)]
@@ -119,6 +121,8 @@ pub(crate) enum Step {
     Done,
     /// The method has begun and is not ready.
     Pending(BoxFuture<Reply>),
+    /// The same, and it holds its target until it returns.
+    Holding(BoxFuture<Reply>, Arc<Turn>),
     /// The method has returned the promise of another call: what comes of that is its reply.
     Passed(Handle),
     /// The target is busy: the call waits its turn there.
@@ -130,7 +134,7 @@ impl std::fmt::Debug for Step {
         f.write_str(match self {
             Self::Idle => "Idle",
             Self::Done => "Done",
-            Self::Pending(_) => "Pending",
+            Self::Pending(_) | Self::Holding(..) => "Pending",
             Self::Passed(_) => "Passed",
             Self::Queued => "Queued",
         })
@@ -319,11 +323,15 @@ pub(crate) fn encode<R: RpcReturn>(
     let outcome = match result {
         Ok(value) => {
             let mut encoder = ValueEncoder::new(&mut reply.encoded, info.result_has_caps);
-            value.encode(&mut encoder).map(|()| Status::Value)
+            let encoded = value.encode(&mut encoder);
+            encoded.and_then(|()| check_sent(reply, &info.result)).map(|()| Status::Value)
         }
         Err(user) => {
             let mut encoder = ValueEncoder::new(&mut reply.encoded, true);
-            user.encode(&mut encoder).map(|()| Status::User(R::user_message(&user)))
+            let encoded = user.encode(&mut encoder);
+            encoded
+                .and_then(|()| check_sent(reply, &info.user))
+                .map(|()| Status::User(R::user_message(&user)))
         }
     };
     match outcome {
@@ -333,6 +341,15 @@ pub(crate) fn encode<R: RpcReturn>(
             reply.fail(Error::new(ErrorKind::BadResult, text));
         }
     }
+}
+
+/// What is nested too deep for the caller is not sent.
+#[inline]
+fn check_sent(reply: &Reply, schema: &Schema) -> Result<(), Error> {
+    if !schema.needs_check() {
+        return Ok(());
+    }
+    schema.check(&reply.encoded.from(reply.start)).map(drop)
 }
 
 /// The same, where no net is under it.

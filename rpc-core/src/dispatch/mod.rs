@@ -3,6 +3,7 @@
 //! Generated code is a table of thin shims. Decoding, panics, errors and encoding happen here, once.
 
 mod call;
+mod release;
 mod running;
 mod serial;
 mod shared;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use call::Call;
 pub(crate) use call::{Args, OwnedArgs, ReplyTo, Step, WireArgs, encode_guarded};
+pub use release::Release;
 pub(crate) use running::{Delivered, deliver, run_owned, run_pending};
 pub use serial::Lease;
 pub use shared::Shared;
@@ -20,6 +22,7 @@ pub(crate) use table::Found;
 pub use table::{Method, Table};
 
 use crate::error::Error;
+use crate::fuse::Fuse;
 use crate::handle::Handle;
 use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
@@ -42,6 +45,15 @@ pub(crate) trait Target: Any + Send + Sync {
 
     /// The calls from this process that wait for it.
     fn mailbox(&self) -> &Mailbox;
+
+    /// The last stub on it is gone, or a method that outlived it: if nothing else holds it, its release hook runs and
+    /// it is dropped, later and elsewhere. Whoever may be the last to hold a target gives it up so.
+    fn retire(self: Arc<Self>);
+
+    /// What breaks the stubs on it, if it is one that can be taken back.
+    fn fuse(&self) -> Option<&Fuse> {
+        None
+    }
 }
 
 /// The target as what it is.

@@ -14,6 +14,7 @@ use crate::local::LocalSlot;
 use crate::outcome::Reply;
 use crate::sink::{Running, Sink, Token};
 use crate::spawn::{BoxFuture, spawn};
+use crate::waiting::{Turn, driving, polling};
 
 /// What came of a delivery.
 pub(crate) enum Delivered {
@@ -35,9 +36,7 @@ pub(crate) fn deliver(
 ) -> Delivered {
     if found.spawned {
         let args = call.take_owned();
-        let sink = make_sink();
-        let target = Arc::clone(target);
-        spawn(Box::pin(async move { start(&target, found, args, sink) }));
+        spawn_start(Arc::clone(target), found, args, make_sink());
         return Delivered::Elsewhere;
     }
     deliver_here(target, found, call, make_sink)
@@ -59,23 +58,35 @@ fn deliver_here(
             promise.pass_result(make_sink(), info);
             Delivered::Elsewhere
         }
-        Step::Pending(mut future) => {
-            match poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(mut reply) => match reply.take_passed() {
-                    None => Delivered::Reply(reply),
-                    Some(promise) => {
-                        promise.pass_result(make_sink(), info);
-                        Delivered::Elsewhere
-                    }
-                },
-                Poll::Pending => {
-                    let sink = make_sink();
-                    let token = Arc::new(Token::default());
-                    sink.set_running(Running::Task(Arc::clone(&token)));
-                    run_pending(info, future, sink, token);
-                    Delivered::Elsewhere
-                }
+        Step::Pending(future) => first_poll(info, future, None, make_sink),
+        Step::Holding(future, turn) => first_poll(info, future, Some(turn), make_sink),
+    }
+}
+
+fn first_poll(
+    info: &'static MethodInfo,
+    mut future: BoxFuture<Reply>,
+    turn: Option<Arc<Turn>>,
+    make_sink: &mut MakeSink<'_>,
+) -> Delivered {
+    let _driving = driving(0);
+    match poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(mut reply) => match reply.take_passed() {
+            None => Delivered::Reply(reply),
+            Some(promise) => {
+                promise.pass_result(make_sink(), info);
+                Delivered::Elsewhere
             }
+        },
+        Poll::Pending => {
+            let sink = make_sink();
+            let token = Arc::new(Token::default());
+            if let Some(turn) = &turn {
+                turn.held_by(&token);
+            }
+            sink.set_running(Running::Task(Arc::clone(&token)));
+            run_pending(info, future, sink, token, turn);
+            Delivered::Elsewhere
         }
     }
 }
@@ -83,11 +94,18 @@ fn deliver_here(
 /// Delivers a call whose arguments are owned; its reply goes to its sink.
 pub(crate) fn run_owned(target: &Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
     if found.spawned {
-        let target = Arc::clone(target);
-        spawn(Box::pin(async move { start(&target, found, args, sink) }));
+        spawn_start(Arc::clone(target), found, args, sink);
     } else {
         start(target, found, args, sink);
     }
+}
+
+/// Starts a call on a task of its own, which holds the target and may be the last to do so.
+fn spawn_start(target: Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
+    spawn(Box::pin(async move {
+        start(&target, found, args, sink);
+        target.retire();
+    }));
 }
 
 fn start(target: &Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink) {
@@ -138,8 +156,9 @@ pub(crate) fn run_pending(
     future: BoxFuture<Reply>,
     sink: Sink,
     token: Arc<Token>,
+    turn: Option<Arc<Turn>>,
 ) {
-    spawn(Box::pin(RunningMethod { info, future: Some(future), sink: Some(sink), token }));
+    spawn(Box::pin(RunningMethod { info, future: Some(future), sink: Some(sink), token, turn }));
 }
 
 struct RunningMethod {
@@ -147,6 +166,8 @@ struct RunningMethod {
     future: Option<BoxFuture<Reply>>,
     sink: Option<Sink>,
     token: Arc<Token>,
+    /// Where it holds a target.
+    turn: Option<Arc<Turn>>,
 }
 
 impl Future for RunningMethod {
@@ -165,8 +186,13 @@ impl Future for RunningMethod {
             this.sink = None;
             return Poll::Ready(());
         }
-        match poll(this.info, future.as_mut(), cx) {
-            Poll::Pending => Poll::Pending,
+        match polling(&this.token, || poll(this.info, future.as_mut(), cx)) {
+            Poll::Pending => {
+                if let Some(turn) = &this.turn {
+                    turn.look(this.info.name, cx.waker());
+                }
+                Poll::Pending
+            }
             Poll::Ready(mut reply) => {
                 this.future = None;
                 if let Some(sink) = this.sink.take() {

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::call::{OwnedArgs, ReplyTo};
+use super::release::retire;
 use super::table::{Run, Table};
 use super::{Call, Found, MakeSink, Step, Target, cell, run_pending};
 use crate::error::{Error, ErrorKind};
@@ -12,7 +13,8 @@ use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
 use crate::outcome::Reply;
 use crate::sink::{Running, Sink, Token};
-use crate::spawn::drop_later;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::waiting::Turn;
 
 pub(super) struct SerialCell<T: Send + 'static> {
     state: Mutex<State<T>>,
@@ -28,6 +30,8 @@ struct State<T> {
     /// Whether somebody runs what waits: the object may be put back, the rest is theirs to do. So a method that
     /// ends inside the loop that started it does not start another loop.
     pumping: bool,
+    /// There once an asynchronous method was called, or a call had to wait.
+    turn: Option<Arc<Turn>>,
 }
 
 impl<T> State<T> {
@@ -55,12 +59,20 @@ struct Ticket {
 
 impl<T: Send> SerialCell<T> {
     pub(super) fn new(value: T, table: &'static Table<T>) -> Self {
-        let state = State { object: Some(Box::new(value)), waiting: None, pumping: false };
+        let state = State { object: Some(Box::new(value)), waiting: None, pumping: false, turn: None };
         Self { state: Mutex::new(state), table, mailbox: Mailbox::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self) -> Arc<Turn> {
+        let known = self.lock().turn.clone();
+        known.unwrap_or_else(|| {
+            let turn = Turn::new((self.table.interface)().name);
+            Arc::clone(self.lock().turn.get_or_insert(turn))
+        })
     }
 
     /// Takes the object for a call that just came, unless it is another's turn.
@@ -81,6 +93,15 @@ impl<T: Send> SerialCell<T> {
 }
 
 impl<T: Send + 'static> SerialCell<T> {
+    /// See [`Target::retire`].
+    fn give_up(self: Arc<Self>) {
+        let Some(cell) = Arc::into_inner(self) else { return };
+        let state = cell.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(object) = state.object {
+            retire(object, cell.table);
+        }
+    }
+
     /// Puts the object back and runs what waits, until a method is not ready at once or nothing waits.
     fn go_on(self: &Arc<Self>, object: Box<T>) {
         let mut returned = Some(object);
@@ -124,7 +145,11 @@ impl<T: Send + 'static> SerialCell<T> {
         let mut call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
         let object = self.run(object, found, &mut call, || Some(Arc::clone(self)));
         match call.step {
-            Step::Pending(future) => run_pending(found.info, future, sink, token),
+            Step::Holding(future, turn) => {
+                turn.held_by(&token);
+                run_pending(found.info, future, sink, token, Some(turn));
+            }
+            Step::Pending(future) => run_pending(found.info, future, sink, token, None),
             Step::Passed(promise) => promise.pass_result(sink, found.info),
             _ => sink.send(reply),
         }
@@ -146,6 +171,10 @@ impl<T: Send + 'static> SerialCell<T> {
             }
             Some(Run::SerialAsync(run)) => {
                 run(Lease { cell: this(), object: Some(object) }, call);
+                call.step = match std::mem::replace(&mut call.step, Step::Idle) {
+                    Step::Pending(future) => Step::Holding(future, self.turn()),
+                    step => step,
+                };
                 None
             }
             _ => {
@@ -193,11 +222,13 @@ impl<T: Send + 'static> DerefMut for Lease<T> {
 impl<T: Send + 'static> Drop for Lease<T> {
     fn drop(&mut self) {
         let (Some(cell), Some(object)) = (self.cell.take(), self.object.take()) else { return };
+        let turn = cell.lock().turn.clone();
+        if let Some(turn) = turn {
+            turn.passed_on();
+        }
         cell.go_on(object);
         // Where nothing else keeps the target, it is dropped later, as ever, and not inside the method.
-        if let Some(cell) = Arc::into_inner(cell) {
-            drop_later((cell.table.interface)().name, cell);
-        }
+        cell.give_up();
     }
 }
 
@@ -227,7 +258,11 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         let args = call.take_owned();
         let sink = sink();
         let token = Arc::new(Token::default());
-        sink.set_running(Running::Task(Arc::clone(&token)));
+        let turn = self.turn();
+        if let Some(peer) = sink.peer() {
+            turn.queued(peer, found.info.name);
+        }
+        sink.set_running(Running::Queued(Arc::clone(&token), Arc::clone(&turn)));
         let free = {
             let mut state = self.lock();
             state.waiting.get_or_insert_default().push_back(Ticket { found, args, sink, token });
@@ -239,10 +274,15 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         {
             this.go_on(object);
         }
+        turn.look_again();
         call.step = Step::Queued;
     }
 
     fn mailbox(&self) -> &Mailbox {
         &self.mailbox
+    }
+
+    fn retire(self: Arc<Self>) {
+        self.give_up();
     }
 }

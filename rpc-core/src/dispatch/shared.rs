@@ -3,12 +3,12 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::release::retire;
 use super::table::{Run, Table};
 use super::{Call, Found, MakeSink, Step, Target, cell};
 use crate::error::{Error, ErrorKind};
 use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
-use crate::spawn::drop_later;
 
 pub(super) struct SharedCell<T: Send + 'static> {
     value: T,
@@ -16,9 +16,16 @@ pub(super) struct SharedCell<T: Send + 'static> {
     mailbox: Mailbox,
 }
 
-impl<T: Send> SharedCell<T> {
+impl<T: Send + 'static> SharedCell<T> {
     pub(super) fn new(value: T, table: &'static Table<T>) -> Self {
         Self { value, table, mailbox: Mailbox::default() }
+    }
+
+    /// See [`Target::retire`].
+    fn give_up(self: Arc<Self>) {
+        if let Some(cell) = Arc::into_inner(self) {
+            retire(Box::new(cell.value), cell.table);
+        }
     }
 }
 
@@ -46,8 +53,8 @@ impl<T: Send> Deref for Shared<T> {
 
 impl<T: Send + 'static> Drop for Shared<T> {
     fn drop(&mut self) {
-        if let Some(cell) = self.cell.take().and_then(Arc::into_inner) {
-            drop_later((cell.table.interface)().name, cell);
+        if let Some(cell) = self.cell.take() {
+            cell.give_up();
         }
     }
 }
@@ -85,5 +92,9 @@ impl<T: Send + Sync + 'static> Target for SharedCell<T> {
 
     fn mailbox(&self) -> &Mailbox {
         &self.mailbox
+    }
+
+    fn retire(self: Arc<Self>) {
+        self.give_up();
     }
 }

@@ -1,6 +1,6 @@
 //! The table that a macro prints for a target, and finding a method in it.
 
-use super::{Call, Lease, Shared};
+use super::{Call, Lease, Release, Shared};
 use crate::error::Error;
 use crate::interface::{Interface, MethodId, MethodInfo};
 
@@ -74,6 +74,8 @@ pub struct Table<T: Send + 'static> {
     pub methods: &'static [Method<T>],
     /// The table of the contract that this one extends.
     pub parent: Option<&'static Self>,
+    /// What runs when the last stub is gone: one, or none.
+    pub on_release: &'static [Release<T>],
 }
 
 /// A method that was found: the how-many-eth table on the way up, its place there, and how many of its
@@ -145,6 +147,11 @@ impl<T: Send> Table<T> {
             }
         }
         self.find(id)
+    }
+
+    /// The release hooks, those of the contract that this one extends last.
+    pub(crate) fn hooks(&'static self) -> impl Iterator<Item = &'static Release<T>> {
+        self.levels().flat_map(|(_, table)| table.on_release)
     }
 
     /// The method that was found in this table or above.

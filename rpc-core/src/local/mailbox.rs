@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::{LocalRef, LocalSlot};
 use crate::dispatch::{Found, OwnedArgs, run_owned};
 use crate::sink::Sink;
 use crate::spawn::spawn;
+use crate::sync::{Mutex, MutexGuard, PoisonError, thread_local};
 
 /// Calls run in one go by the task that serves a mailbox, before it lets others run.
 const TURN: usize = 128;
@@ -95,9 +96,14 @@ fn schedule_run(local: Arc<LocalRef>) {
     }));
 }
 
+/// Whether this thread runs calls of a mailbox: what is polled then is polled for others.
+pub(crate) fn is_running() -> bool {
+    RUNNING.get()
+}
+
 /// Runs calls from the head of the queue, in the awaiting call's own poll, up to and with its own.
 pub(crate) fn run_until_settled(local: &Arc<LocalRef>, slot: &LocalSlot) {
-    if !RUNNING.get() {
+    if !RUNNING.with(Cell::get) {
         run(local, TURN, Some(slot));
     }
 }
@@ -107,7 +113,7 @@ fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
     struct Turn<'a>(&'a Mailbox, bool);
     impl Drop for Turn<'_> {
         fn drop(&mut self) {
-            RUNNING.set(self.1);
+            RUNNING.with(|running| running.set(self.1));
             self.0.lock().running = false;
         }
     }
@@ -125,7 +131,7 @@ fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
         state.running = true;
         Some(first)
     };
-    let turn = Turn(mailbox, RUNNING.replace(true));
+    let turn = Turn(mailbox, RUNNING.with(|running| running.replace(true)));
     for _ in 0..most {
         let Some(entry) = next.take() else { break };
         let last = until.is_some_and(|slot| entry.sink.goes_to(slot));

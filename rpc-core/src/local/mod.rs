@@ -1,23 +1,28 @@
 //! Calls that stay in this process: typed arguments move, nothing is encoded unless it has to be (R9, R20).
 
+mod chain;
 mod gather;
 mod mailbox;
 mod slot;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use gather::Gather;
-pub(crate) use mailbox::{Entry, Mailbox, push};
-pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked};
+pub(crate) use mailbox::{Entry, Mailbox, is_running, push};
+pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot};
 
+use crate::bell::Ringer;
 use crate::dispatch::Target;
+use crate::fuse::Fuse;
 use crate::invocation::Invocation;
-use crate::spawn::drop_later;
+use crate::weak::Look;
 
 /// The stubs of this process on a target, and the exports of it. The target is dropped after the last is gone,
 /// never inside the releasing call (row 151).
 pub(crate) struct LocalRef {
     target: Option<Arc<dyn Target>>,
+    /// Those who wait, without holding a stub, for the last to go.
+    watched: OnceLock<Ringer>,
     /// What the stub came out of, which lasts as long as there is one. Boxed, because hardly any stub has it.
     within: Option<Box<Within>>,
 }
@@ -30,14 +35,15 @@ const MOST_WITHIN: usize = 16;
 
 impl LocalRef {
     pub(crate) fn new(target: Arc<dyn Target>) -> Arc<Self> {
-        Arc::new(Self { target: Some(target), within: None })
+        Arc::new(Self { target: Some(target), watched: OnceLock::new(), within: None })
     }
 
     /// Has an invocation last as long as the reference: this one, if it is the only one, else another to the same target.
     pub(crate) fn hold(this: &mut Arc<Self>, invocation: &Arc<dyn Invocation>) {
         if Arc::get_mut(this).is_none() {
             let within = this.within.as_ref().map(|within| Box::new(Within(within.0.clone())));
-            *this = Arc::new(Self { target: Some(Arc::clone(this.target())), within });
+            let target = Some(Arc::clone(this.target()));
+            *this = Arc::new(Self { target, watched: OnceLock::new(), within });
         }
         let Some(own) = Arc::get_mut(this) else { return };
         let Within(invocations) =
@@ -56,6 +62,16 @@ impl LocalRef {
     pub(crate) fn target(&self) -> &Arc<dyn Target> {
         self.target.as_ref().expect("the target is there until the reference goes")
     }
+
+    /// Whether the stubs on the target are broken, and how to wait for that, or for the last of them to go.
+    pub(crate) fn look(&self) -> Look {
+        let gone = self.watched.get_or_init(Ringer::default).hearing();
+        match self.target().fuse().map(Fuse::look) {
+            None => Look::Waits(vec![gone]),
+            Some(Ok(blown)) => Look::Waits(vec![gone, blown]),
+            Some(Err(reason)) => Look::Broken(reason),
+        }
+    }
 }
 
 impl std::fmt::Debug for LocalRef {
@@ -67,7 +83,7 @@ impl std::fmt::Debug for LocalRef {
 impl Drop for LocalRef {
     fn drop(&mut self) {
         if let Some(target) = self.target.take() {
-            drop_later(target.interface().name, target);
+            target.retire();
         }
     }
 }

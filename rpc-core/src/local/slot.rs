@@ -1,14 +1,21 @@
 //! [`LocalSlot`]: the result of a call of this process that may not be here yet.
 
+mod knots;
+mod watching;
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+
+use super::chain::drop_in_turn;
+pub(crate) use knots::knot;
 
 use super::mailbox::run_until_settled;
 use super::{Gather, LocalRef};
+use crate::bell::Ringer;
 use crate::codec::{Capability, Encoded};
 use crate::connection::passed_reply;
 use crate::dispatch::encode_guarded;
@@ -18,8 +25,11 @@ use crate::interface::{MethodId, MethodInfo};
 use crate::limits::{CALL_COST, LOCAL_PATH_STEPS, MAX_HOPS};
 use crate::outcome::{Outcome, Reply, Status};
 use crate::session::{Room, Taken};
-use crate::sink::{Running, Sink};
+use crate::sink::{Running, Sink, Token};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError, thread_local};
 use crate::value::RpcReturn;
+use crate::waiting::{Turn, found_pending};
 use crate::wire::Path;
 
 /// The result of a call of this process, or a stub that is promised to it.
@@ -49,11 +59,11 @@ struct State {
     detached: bool,
 }
 
-enum Local {
+pub(super) enum Local {
     Unsettled,
     /// A `Result<Value, User>` of the method, and how to encode it.
     Typed(Box<dyn Any + Send>, fn(Box<dyn Any + Send>, &'static MethodInfo) -> Outcome<Capability>),
-    Kept(Box<Outcome<Capability>>),
+    Kept(Arc<Outcome<Capability>>),
     Taken,
 }
 
@@ -65,6 +75,8 @@ pub(crate) enum Subscriber {
     Arg(Arc<Gather>, u8, Path),
     /// A call whose outcome is a part of it.
     Reply(Path, Sink, &'static MethodInfo),
+    /// Those who wait for a stub to break look at it again.
+    Watch(Ringer),
 }
 
 /// A call that waits for its target.
@@ -91,7 +103,7 @@ impl Parked {
     pub(crate) fn go_on(mut self, to: Handle) -> Option<(Handle, Self)> {
         self.hops = self.hops.saturating_add(1);
         if self.hops > MAX_HOPS {
-            self.sink.fail(Error::new(ErrorKind::BadPath, "the promise leads back to itself"));
+            self.sink.fail(knot());
             return None;
         }
         Some((to, self))
@@ -109,6 +121,17 @@ pub(crate) struct LocalHandle {
     pub(crate) path: Path,
     /// It was the only handle, and has taken the outcome: there is nothing to give up.
     done: bool,
+}
+
+/// What a call of this process waits for.
+pub(crate) enum Runner {
+    Unknown,
+    /// A method runs it.
+    Task(Arc<Token>),
+    /// It waits its turn at a target, or has got it.
+    Queued(Arc<Token>, Arc<Turn>),
+    /// It waits for another call.
+    Awaits(Arc<LocalSlot>),
 }
 
 /// What a poll found.
@@ -254,7 +277,7 @@ impl LocalSlot {
     }
 
     pub(crate) fn settle_outcome(self: &Arc<Self>, outcome: Outcome<Capability>) {
-        self.settle(Local::Kept(Box::new(outcome)));
+        self.settle(Local::Kept(Arc::new(outcome)));
     }
 
     fn settle(self: &Arc<Self>, outcome: Local) {
@@ -266,13 +289,14 @@ impl LocalSlot {
                 return;
             }
             state.outcome = outcome;
-            let flush = state.subscribers.is_some() && !state.flushing;
+            let flush = (state.subscribers.is_some() || state.outcome.leads_on()) && !state.flushing;
             state.flushing |= flush;
             let unread = self.handles() == 0 && !flush;
             let left = unread.then(|| std::mem::replace(&mut state.outcome, Local::Taken));
             (state.waker.take(), state.running.take(), flush, left)
         };
-        drop((running, left));
+        drop(running);
+        left.into_iter().for_each(drop_in_turn);
         if flush {
             self.flush();
         }
@@ -294,7 +318,7 @@ impl LocalSlot {
         match SETTLED.try_with(push) {
             Ok(true) => {
                 let served = Served;
-                while let Some(slot) = SETTLED.with_borrow_mut(|settled| settled.as_mut()?.pop_front()) {
+                while let Some(slot) = SETTLED.with(|settled| settled.borrow_mut().as_mut()?.pop_front()) {
                     slot.serve_all();
                 }
                 drop(served);
@@ -308,7 +332,7 @@ impl LocalSlot {
     /// Hands the outcome to the subscribers in order. New ones queue behind until there are none, and whoever asks
     /// for the outcome meanwhile is woken.
     fn serve_all(&self) {
-        let outcome = self.kept();
+        let outcome = self.untied();
         let waker = loop {
             let subscriber = {
                 let mut state = self.lock();
@@ -344,19 +368,19 @@ impl LocalSlot {
     }
 
     /// The outcome as bytes, which can be shared. Only who is flushing may find one that is not encoded.
-    fn kept(&self) -> Outcome<Capability> {
+    fn kept(&self) -> Arc<Outcome<Capability>> {
         let typed = {
             let mut state = self.lock();
             match std::mem::replace(&mut state.outcome, Local::Taken) {
                 Local::Typed(typed, encode) => (typed, encode),
                 Local::Kept(outcome) => {
-                    let copy = outcome.clone_with(Clone::clone);
-                    state.outcome = Local::Kept(outcome);
-                    return copy;
+                    state.outcome = Local::Kept(Arc::clone(&outcome));
+                    return outcome;
                 }
                 other => {
                     state.outcome = other;
-                    return Outcome::Failed(Error::new(ErrorKind::Disposed, "the result was taken already"));
+                    let error = Error::new(ErrorKind::Disposed, "the result was taken already");
+                    return Arc::new(Outcome::Failed(error));
                 }
             }
         };
@@ -364,7 +388,8 @@ impl LocalSlot {
             Some(info) => typed.1(typed.0, info),
             None => Outcome::Failed(Error::new(ErrorKind::Internal, "a typed result of an unknown method")),
         };
-        self.lock().outcome = Local::Kept(Box::new(outcome.clone_with(Clone::clone)));
+        let outcome = Arc::new(outcome);
+        self.lock().outcome = Local::Kept(Arc::clone(&outcome));
         outcome
     }
 
@@ -379,6 +404,16 @@ impl LocalSlot {
         };
         drop(left);
         abandoned?.0
+    }
+
+    /// What it waits for.
+    pub(crate) fn runner(&self) -> Runner {
+        match &self.lock().running {
+            Some(Running::Task(token)) => Runner::Task(Arc::clone(token)),
+            Some(Running::Queued(token, turn)) => Runner::Queued(Arc::clone(token), Arc::clone(turn)),
+            Some(Running::Parked(slot, _)) => slot.upgrade().map_or(Runner::Unknown, Runner::Awaits),
+            _ => Runner::Unknown,
+        }
     }
 
     pub(crate) fn set_running(&self, running: Running) {
@@ -401,23 +436,35 @@ impl LocalSlot {
 /// Hands an outcome to one subscriber. A call comes back with where it goes on.
 fn serve(outcome: &Outcome<Capability>, subscriber: Subscriber) -> Option<(Handle, Parked)> {
     match subscriber {
-        Subscriber::Call(path, parked, _taken) => {
-            if parked.sink.is_cancelled() {
-                return None;
-            }
-            match check_path(&path).and_then(|()| outcome.target_at(&path)) {
-                Ok(capability) => return parked.go_on(capability.handle),
-                Err(error) => parked.sink.fail(error),
-            }
-        }
+        Subscriber::Call(path, parked, _taken) => return target(outcome, &path, parked),
         Subscriber::Arg(gather, param, path) => {
             gather.fill(param, check_path(&path).and_then(|()| outcome.arg_at(&path)));
         }
         Subscriber::Reply(path, sink, info) => {
             sink.send(passed_reply(outcome.clone_with(Clone::clone).part(&path), info));
         }
+        Subscriber::Watch(ringer) => drop(ringer),
     }
     None
+}
+
+/// Where a call on a part of an outcome goes. One that fails, or that nobody wants any more, goes nowhere.
+fn target(outcome: &Outcome<Capability>, path: &Path, parked: Parked) -> Option<(Handle, Parked)> {
+    if parked.sink.is_cancelled() {
+        return None;
+    }
+    match check_path(path).and_then(|()| outcome.target_at(path)) {
+        Ok(capability) => parked.go_on(capability.handle),
+        Err(error) => {
+            parked.sink.fail(error);
+            None
+        }
+    }
+}
+
+/// An outcome of one's own.
+fn own(outcome: Arc<Outcome<Capability>>) -> Outcome<Capability> {
+    Arc::try_unwrap(outcome).unwrap_or_else(|shared| shared.clone_with(Clone::clone))
 }
 
 fn check_path(path: &Path) -> Result<(), Error> {
@@ -435,7 +482,7 @@ struct Served;
 
 impl Drop for Served {
     fn drop(&mut self) {
-        drop(SETTLED.take());
+        drop(SETTLED.with(RefCell::take));
     }
 }
 
@@ -452,6 +499,10 @@ impl LocalHandle {
     pub(crate) fn part(&self, path: Path) -> Self {
         self.slot.handles.fetch_add(1, Ordering::Relaxed);
         Self { slot: Arc::clone(&self.slot), path, done: false }
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<LocalSlot> {
+        Arc::downgrade(&self.slot)
     }
 
     pub(crate) fn identity(&self) -> usize {
@@ -473,15 +524,15 @@ impl LocalHandle {
         }
         if let Some(target) = &self.slot.target {
             run_until_settled(target, &self.slot);
-            if let Some(polled) = self.take() {
-                let completed = COMPLETED.get().wrapping_add(1);
-                COMPLETED.set(completed);
-                if !completed.is_multiple_of(64) {
-                    return Poll::Ready(polled);
-                }
-                self.put_back(polled);
+            let completed = COMPLETED.with(Cell::get).wrapping_add(1);
+            if completed.is_multiple_of(64) && self.slot.is_settled() {
+                COMPLETED.with(|count| count.set(completed));
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
+            }
+            if let Some(polled) = self.take() {
+                COMPLETED.with(|count| count.set(completed));
+                return Poll::Ready(polled);
             }
         }
         let waker = cx.waker().clone();
@@ -492,19 +543,10 @@ impl LocalHandle {
         drop(old);
         match self.take() {
             Some(polled) => Poll::Ready(polled),
-            None => Poll::Pending,
-        }
-    }
-
-    fn put_back(&mut self, polled: LocalPolled) {
-        self.done = false;
-        let mut state = self.slot.lock();
-        if let LocalPolled::Kept(outcome) = polled {
-            state.outcome = Local::Kept(Box::new(outcome));
-        } else if let LocalPolled::Typed(typed) = polled {
-            state.outcome = Local::Typed(typed, |_, _| {
-                Outcome::Failed(Error::new(ErrorKind::Internal, "a result that was polled is passed on"))
-            });
+            None => match found_pending(&self.slot) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(LocalPolled::Kept(Outcome::Failed(error))),
+            },
         }
     }
 
@@ -515,14 +557,15 @@ impl LocalHandle {
             return None;
         }
         if matches!(state.outcome, Local::Taken) {
-            let error = Error::new(ErrorKind::Disposed, "the result was taken already");
-            return Some(LocalPolled::Kept(Outcome::Failed(error)));
+            return Some(LocalPolled::Kept(Outcome::Failed(taken_already())));
         }
         if self.slot.handles() == 1 && self.path.is_empty() {
             self.done = true;
-            return match std::mem::replace(&mut state.outcome, Local::Taken) {
+            let taken = std::mem::replace(&mut state.outcome, Local::Taken);
+            drop(state);
+            return match taken {
                 Local::Typed(typed, _) => Some(LocalPolled::Typed(typed)),
-                Local::Kept(outcome) => Some(LocalPolled::Kept(*outcome)),
+                Local::Kept(outcome) => Some(LocalPolled::Kept(own(outcome))),
                 Local::Unsettled | Local::Taken => None,
             };
         }
@@ -531,7 +574,7 @@ impl LocalHandle {
         if self.slot.lock().is_under_way() {
             return None;
         }
-        Some(LocalPolled::Kept(self.slot.kept()))
+        Some(LocalPolled::Kept(own(self.slot.kept())))
     }
 
     /// Makes a call on what this is a handle on, when it is there. If that is now, it comes back with where it goes.
@@ -620,13 +663,22 @@ impl Drop for LocalHandle {
         if self.done {
             return;
         }
-        let abandoned = {
+        let (abandoned, watched) = {
             let mut state = self.slot.lock();
             self.slot.handles.fetch_sub(1, Ordering::AcqRel);
-            state.abandon(&self.slot)
+            (state.abandon(&self.slot), state.unwatch(&self.slot))
         };
-        if let Some((Some(running), _)) = abandoned {
+        drop(watched);
+        let Some((running, outcome)) = abandoned else { return };
+        if let Some(running) = running {
             running.cancel();
         }
+        if matches!(outcome, Local::Typed(..) | Local::Kept(_)) {
+            drop_in_turn(outcome);
+        }
     }
+}
+
+fn taken_already() -> Error {
+    Error::new(ErrorKind::Disposed, "the result was taken already")
 }

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 
-use super::{Field, Node, NodeId, Schema, Shape, Variant, size};
+use super::{Field, InterfaceOf, Node, NodeId, Schema, Shape, Variant, size};
 use crate::value::RpcValue;
 
 /// What [`RpcValue::describe`] writes to. A `describe` calls exactly one of its methods, and [`keep`](Self::keep)
@@ -40,6 +40,7 @@ impl SchemaBuilder {
             moves: !self.keeps,
             needs_check,
             method: None,
+            explain: None,
         }
     }
 
@@ -87,7 +88,14 @@ impl SchemaBuilder {
     /// A capability: a stub, a function or a stream.
     pub fn cap(&mut self) {
         self.has_caps = true;
-        self.leaf(Node::Cap);
+        self.leaf(Node::Cap(None));
+    }
+
+    /// A capability whose stub calls this interface. Its structure is that of every other, but who passes it on
+    /// without decoding it knows what its methods return.
+    pub fn stub(&mut self, interface: InterfaceOf) {
+        self.has_caps = true;
+        self.leaf(Node::Cap(Some(interface)));
     }
 
     pub(crate) fn unit(&mut self) {

@@ -62,7 +62,7 @@ fn hash(node: &Node, parts: &[u64]) -> u64 {
         // Encoded alike, so that a method may go over from `Vec<u8>` to `Bytes`.
         Node::Bytes => kind(10, &hash(&Node::Int { bits: 8, signed: false }, parts).to_le_bytes()),
         Node::Opaque => kind(7, &[]),
-        Node::Cap => kind(8, &[]),
+        Node::Cap(_) => kind(8, &[]),
         Node::Option(inner) => kind(9, &part(*inner)),
         Node::Seq(element) => kind(10, &part(*element)),
         Node::Map(key, value) => fnv(kind(11, &part(*key)), &part(*value)),

@@ -12,7 +12,7 @@ impl Schema {
         let mut place = self.descend(body, path)?;
         place.look_through_options()?;
         match self.node(place.node) {
-            Node::Cap => place.walk.cap(),
+            Node::Cap(_) => place.walk.cap(),
             node => Err(bad_path(format!("{} is {} and cannot be called", place.name, article(node)))),
         }
     }
@@ -114,7 +114,7 @@ fn article(node: &Node) -> &'static str {
         Node::String => "a string",
         Node::Bytes => "a byte string",
         Node::Opaque => "opaque data",
-        Node::Cap => "a stub",
+        Node::Cap(_) => "a stub",
         Node::Option(_) => "an option",
         Node::Seq(_) => "a sequence",
         Node::Map(..) => "a map",

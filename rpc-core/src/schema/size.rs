@@ -56,7 +56,7 @@ fn size(node: &Node, sizes: &[Size]) -> Size {
     match node {
         Node::Bool | Node::Int { bits: 8, .. } => Size::fixed(1),
         Node::Float { bits } => Size::fixed(u32::from(*bits) / 8),
-        Node::Int { .. } | Node::Char | Node::String | Node::Bytes | Node::Opaque | Node::Cap => {
+        Node::Int { .. } | Node::Char | Node::String | Node::Bytes | Node::Opaque | Node::Cap(_) => {
             Size::at_least(1)
         }
         Node::Option(_) | Node::Seq(_) | Node::Map(..) => Size::at_least(1),

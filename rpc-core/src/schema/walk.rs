@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Field, MAX_DEPTH, MAX_EMPTY_ELEMENTS, Node, NodeId, Schema};
+use super::{Field, InterfaceOf, MAX_DEPTH, MAX_EMPTY_ELEMENTS, Node, NodeId, Schema};
 use crate::error::{Error, ErrorKind};
 
 /// A place in the bytes of a value.
@@ -14,6 +14,8 @@ pub(super) struct Walk<'a> {
     levels: Vec<Level<'a>>,
     /// The indexes of the capabilities that were gone past, if somebody wants them.
     caps: Option<Vec<u32>>,
+    /// The stubs that it came past, if they are wanted.
+    stubs: Option<Vec<(u32, InterfaceOf)>>,
 }
 
 enum Level<'a> {
@@ -41,7 +43,17 @@ impl Level<'_> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(schema: &'a Schema, body: &'a [u8]) -> Self {
-        Walk { schema, body, at: 0, levels: Vec::new(), caps: None }
+        Walk { schema, body, at: 0, levels: Vec::new(), caps: None, stubs: None }
+    }
+
+    /// One that remembers the stubs that it comes past.
+    pub(super) fn collecting(schema: &'a Schema, body: &'a [u8]) -> Self {
+        Walk { stubs: Some(Vec::new()), ..Self::new(schema, body) }
+    }
+
+    /// The indexes of the stubs that it came past, and their interfaces.
+    pub(super) fn stubs(self) -> Vec<(u32, InterfaceOf)> {
+        self.stubs.unwrap_or_default()
     }
 
     /// How many bytes are behind.
@@ -100,7 +112,13 @@ impl<'a> Walk<'a> {
             Node::Bool => self.take(1),
             Node::Float { bits } => self.take(u64::from(*bits) / 8),
             Node::Int { bits, .. } => self.varint(*bits).map(drop),
-            Node::Cap => self.cap().map(drop),
+            Node::Cap(interface) => {
+                let index = self.cap()?;
+                if let (Some(stubs), Some(interface)) = (&mut self.stubs, interface) {
+                    stubs.push((index, *interface));
+                }
+                Ok(())
+            }
             Node::Char | Node::String | Node::Bytes | Node::Opaque => {
                 let length = self.varint(64)?;
                 self.take(length)

@@ -335,6 +335,9 @@ impl<P: Parts> Session<P> {
             && let Err(error) = self.check_answer_room(reply.encoded.len(), reply.encoded.caps.len())
         {
             reply.status = Status::Failed(error);
+            // Capabilities in it, and payloads of a user's, are dropped without the lock, as all of them are (R14).
+            let left = std::mem::take(&mut reply.encoded);
+            self.events.push(Event::Retired(Retired::Encoded(left)));
         }
         match &reply.status {
             Status::Failed(error) => self.write_reject(id, error),
@@ -342,8 +345,9 @@ impl<P: Parts> Session<P> {
             Status::Value | Status::User(_) => {
                 let user = matches!(reply.status, Status::User(_));
                 let caps = self.describe_all(&reply.encoded);
+                self.note_returned(&caps, reply.schema);
                 if self.out.cuts(reply.encoded.len()) {
-                    self.out.answer_in_pieces(id, user, &caps, reply.encoded.to_parts());
+                    self.out.answer_in_pieces(id, user, &caps, reply.encoded.share_parts());
                 } else {
                     self.out.answer(id, user, &caps, &reply.encoded);
                 }
@@ -395,6 +399,7 @@ impl<P: Parts> Session<P> {
             Outcome::User(answer, _) => (true, answer),
             Outcome::Failed(error) => return self.write_reject(id, error),
         };
+        self.note_returned(&caps, answer.schema);
         match &answer.body {
             Body::Shared(bytes) if self.out.cuts(bytes.len()) => {
                 self.out.answer_in_pieces(id, user, &caps, vec![bytes.clone()]);
@@ -451,7 +456,7 @@ impl<P: Parts> Session<P> {
     }
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "introspection"))]
 impl<P: Parts> Session<P> {
     /// Panics if the books are wrong.
     pub(crate) fn check_answers(&self) {

@@ -11,20 +11,21 @@
 //!       └────────────────┴──── the peer gives up: discard ──► (its call fails)
 //! ```
 
+#[cfg(any(test, fuzzing, feature = "introspection"))]
+mod checks;
+mod given_up;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
 use bytes::{Bytes, BytesMut};
 
-use super::answers::State;
 use super::event::Retired;
 use super::ids::IdHasher;
-use super::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Session, SlotKey, TargetKey};
-use crate::codec::Capability;
-use crate::error::{Error, ErrorKind, Text};
-use crate::limits::{BODIES_BEGUN, INITIAL_WINDOW, PIECE_BYTES};
+use super::{Cap, Event, Incoming, IncomingBody, Parts, Session, TargetKey};
+use crate::error::Text;
+use crate::limits::{BODIES_BEGUN, BODY_FROM, INITIAL_WINDOW, PIECE_BYTES};
 use crate::outcome::{Answer, Body, Outcome};
-use crate::wire::BodyOf;
 
 type ByNumber<V> = HashMap<u64, V, BuildHasherDefault<IdHasher>>;
 
@@ -33,7 +34,7 @@ type ByNumber<V> = HashMap<u64, V, BuildHasherDefault<IdHasher>>;
 pub(super) struct Bodies {
     /// How many the peer has announced: the number of the last.
     announced: u64,
-    open: ByNumber<Arriving>,
+    pub(super) open: ByNumber<Arriving>,
     /// How many of them have begun, and the lengths of the answers among those.
     begun: usize,
     begun_answers: usize,
@@ -42,21 +43,21 @@ pub(super) struct Bodies {
     /// The bodies of answers, by the call that they answer.
     answers: HashMap<i64, u64, BuildHasherDefault<IdHasher>>,
     /// Calls to targets that a call with an incomplete body goes to; one like that is the first of each queue.
-    queues: HashMap<TargetKey, VecDeque<Incoming>>,
+    pub(super) queues: HashMap<TargetKey, VecDeque<Incoming>>,
 }
 
-struct Arriving {
-    length: usize,
-    came: usize,
-    buffer: BytesMut,
+pub(super) struct Arriving {
+    pub(super) length: usize,
+    pub(super) came: usize,
+    pub(super) buffer: BytesMut,
     /// How many bytes of it there is memory for.
     reserved: usize,
     /// Whether it is the body of an answer, wanted or not.
     answer: bool,
-    of: Of,
+    pub(super) of: Of,
 }
 
-enum Of {
+pub(super) enum Of {
     /// Nobody wants it: what comes is dropped.
     Nobody,
     Call {
@@ -95,11 +96,6 @@ impl Bodies {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
-    }
-
-    /// Whether a call to this target has to wait for one before it.
-    pub(super) fn holds_up(&self, target: &Capability) -> bool {
-        !self.queues.is_empty() && self.queues.contains_key(&target.handle.target_key())
     }
 
     /// Enters a body that nobody wants yet.
@@ -151,14 +147,14 @@ impl Bodies {
 }
 
 impl Arriving {
-    /// How much memory the next piece needs: at first all that the body needs, if so much may be taken ahead of what
-    /// comes, else as much again as has come.
+    /// How much memory the next piece needs: all that the body needs, if so much may be taken ahead of what comes, but
+    /// no more than a first share and then three times what has come; else as much again as has come.
     fn more_memory(&self, piece: usize, may_be_ahead: usize) -> usize {
         let missing = self.length - self.came;
         if self.reserved - self.came >= piece {
             0
         } else if missing <= may_be_ahead {
-            missing
+            missing.min(BODY_FROM.max(3 * self.came))
         } else {
             piece.max(self.came).min(missing)
         }
@@ -318,255 +314,5 @@ impl<P: Parts> Session<P> {
                 }
             }
         }
-    }
-
-    /// The body of a call that waits for something else as well is there.
-    fn fill_parked(&mut self, id: i64, args: &[(u8, usize)], bytes: Bytes) {
-        let entry = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key));
-        if let Some(entry) = entry
-            && let State::Parked(parked) = &mut entry.state
-        {
-            parked.body = IncomingBody::Kept(fill(bytes, args, &mut parked.filled));
-        } else {
-            self.events.push(Event::Retired(Retired::Bytes(bytes)));
-        }
-    }
-
-    /// Gives a call that can run its place: behind those to the same target, if one of them waits for its body.
-    pub(super) fn line_up(&mut self, incoming: Incoming) {
-        let arriving = match incoming.body {
-            IncomingBody::Arriving(number) => Some(number),
-            _ if self.bodies.queues.is_empty() => None,
-            _ if !self.bodies.holds_up(&incoming.target) => None,
-            _ => Some(0),
-        };
-        let Some(number) = arriving else { return self.ready.push_back(incoming) };
-        let target = incoming.target.handle.target_key();
-        if let Some(Arriving { of: Of::Call { queue, .. }, .. }) = self.bodies.open.get_mut(&number) {
-            *queue = Some(target.clone());
-        }
-        self.bodies.queues.entry(target).or_default().push_back(incoming);
-        self.look_at_small_messages();
-    }
-
-    /// Lets go on what waited for the body of this number, if it is the first of this queue.
-    fn advance(&mut self, target: &TargetKey, number: u64) {
-        let first = self.bodies.queues.get(target).and_then(VecDeque::front).map(|first| &first.body);
-        if !matches!(first, Some(IncomingBody::Arriving(first)) if *first == number) {
-            return;
-        }
-        let Some(mut queue) = self.bodies.queues.remove(target) else { return };
-        while let Some(mut first) = queue.pop_front() {
-            if let IncomingBody::Arriving(number) = first.body {
-                match self.bodies.open.get(&number) {
-                    Some(body) if !matches!(body.of, Of::Nobody) => {
-                        if body.came < body.length {
-                            queue.push_front(first);
-                            break;
-                        }
-                        self.take_body(number, &mut first);
-                    }
-                    // It was given up while it waited.
-                    _ => {
-                        self.give_credit(first.cost);
-                        self.waiting_caps -= first.caps();
-                        self.retire_call(first.target, first.caps, first.filled, first.body);
-                        continue;
-                    }
-                }
-            }
-            self.ready.push_back(first);
-        }
-        if !queue.is_empty() {
-            self.bodies.queues.insert(target.clone(), queue);
-        }
-        self.look_at_small_messages();
-    }
-
-    /// The first call of a queue has its body.
-    fn take_body(&mut self, number: u64, incoming: &mut Incoming) {
-        let Some(body) = self.bodies.open.remove(&number) else { return };
-        if let Of::Call { id, args, .. } = body.of {
-            incoming.body = IncomingBody::Kept(fill(body.buffer.freeze(), &args, &mut incoming.filled));
-            incoming.filled.sort_by_key(|arg| arg.param);
-            if let Some(entry) = self.answer_ids.get(id).and_then(|key| self.answers.get_mut(key)) {
-                entry.state = State::Ready;
-            }
-        }
-    }
-
-    /// Nobody wants this body of a call any more.
-    pub(super) fn give_up_call_body(&mut self, number: u64) {
-        let Some(body) = self.bodies.open.get_mut(&number) else { return };
-        let complete = body.came == body.length;
-        let (of, bytes) = body.give_up(&mut self.bodies.ahead);
-        self.events.push(Event::Retired(Retired::Bytes(bytes)));
-        if complete {
-            self.bodies.open.remove(&number);
-        }
-        if let Of::Call { queue: Some(queue), .. } = of {
-            self.advance(&queue, number);
-        }
-    }
-
-    /// Nobody waits for the answer to this call any more.
-    pub(super) fn give_up_answer_body(&mut self, id: i64) {
-        let Some(number) = self.bodies.answers.remove(&id) else { return };
-        let Some(body) = self.bodies.open.get_mut(&number) else { return };
-        let (of, bytes) = body.give_up(&mut self.bodies.ahead);
-        self.events.push(Event::Retired(Retired::Bytes(bytes)));
-        if let Of::Answer { caps, .. } = of {
-            self.drop_caps(caps);
-        }
-        self.look_at_small_messages();
-    }
-
-    /// The peer will not send the rest of a body: its call, or the promise of its answer, fails.
-    pub(super) fn handle_discard(&mut self, number: u64) -> Result<(), String> {
-        self.bodies.find(number, "gave up")?;
-        let Some(mut body) = self.bodies.open.remove(&number) else { return Ok(()) };
-        self.bodies.count_ended(&body);
-        let (of, bytes) = body.give_up(&mut self.bodies.ahead);
-        self.events.push(Event::Retired(Retired::Bytes(bytes)));
-        match of {
-            Of::Nobody => {}
-            Of::Answer { id, caps, .. } => {
-                self.bodies.answers.remove(&id);
-                self.drop_caps(caps);
-                let error = Error::new(ErrorKind::Cancelled, "the callee gave its answer up midway");
-                self.handle_answer(id, Outcome::Failed(error.with_may_have_run(true)));
-            }
-            Of::Call { id, queue, .. } => {
-                if let Some(key) = self.answer_ids.get(id) {
-                    let text = "the caller gave its arguments up midway";
-                    self.fail_unstarted(key, Error::new(ErrorKind::Cancelled, text).did_not_run());
-                }
-                if let Some(queue) = queue {
-                    self.advance(&queue, number);
-                }
-            }
-        }
-        self.look_at_small_messages();
-        Ok(())
-    }
-
-    /// A call that waits for its body, and perhaps for other things, fails.
-    fn fail_unstarted(&mut self, key: SlotKey, error: Error) {
-        let Some(entry) = self.answers.get_mut(key) else { return };
-        if let State::Parked(parked) = &mut entry.state {
-            let waits = std::mem::take(&mut parked.waits);
-            self.unpark(key);
-            for on in waits {
-                self.unhold(on);
-            }
-        }
-        self.fail_entry(key, error);
-    }
-
-    /// The rest of no body will come, because the peer has closed its direction.
-    pub(super) fn give_up_bodies(&mut self) {
-        let incomplete = |(number, body): (&u64, &Arriving)| (body.came < body.length).then_some(*number);
-        let mut numbers: Vec<u64> = self.bodies.open.iter().filter_map(incomplete).collect();
-        numbers.sort_unstable();
-        for number in numbers {
-            // It is one that the peer may give up.
-            let _ = self.handle_discard(number);
-        }
-    }
-
-    /// The session is over.
-    pub(super) fn end_bodies(&mut self) {
-        let bodies = std::mem::take(&mut self.bodies);
-        for body in bodies.open.into_values() {
-            self.events.push(Event::Retired(Retired::Bytes(body.buffer.freeze())));
-            if let Of::Answer { caps, .. } = body.of {
-                self.drop_caps(caps);
-            }
-        }
-        for incoming in bodies.queues.into_values().flatten() {
-            self.retire_call(incoming.target, incoming.caps, incoming.filled, incoming.body);
-        }
-        self.look_at_small_messages();
-        let unsent = self.out.end_bodies();
-        self.events.extend(unsent.map(|part| Event::Retired(Retired::Bytes(part))));
-    }
-
-    /// The rest of a body of ours is not wanted: it is not sent.
-    pub(super) fn stop_sending(&mut self, of: BodyOf) {
-        if self.out.has_bodies() {
-            let unsent = self.out.stop_body(of);
-            self.events.extend(unsent.map(|part| Event::Retired(Retired::Bytes(part))));
-        }
-    }
-}
-
-/// Takes the bytes of arguments off the front of a body; gives the rest.
-fn fill(mut body: Bytes, args: &[(u8, usize)], filled: &mut [Filled]) -> Bytes {
-    for (param, length) in args {
-        let own = body.split_to((*length).min(body.len()));
-        let arg = filled.iter_mut().find(|arg| arg.param == *param && arg.body.is_empty());
-        if let Some(arg) = arg {
-            arg.body = own;
-        }
-    }
-    body
-}
-
-#[cfg(any(test, fuzzing))]
-impl<P: Parts> Session<P> {
-    /// The calls that wait for a body, their own or another's.
-    pub(crate) fn queued(&self) -> impl Iterator<Item = &Incoming> {
-        self.bodies.queues.values().flatten()
-    }
-
-    /// Panics if a body is under way.
-    pub(crate) fn check_empty_bodies(&self) {
-        assert!(self.bodies.is_empty() && self.bodies.queues.is_empty(), "bodies come");
-        assert!(!self.out.has_bodies(), "bodies go");
-    }
-
-    /// Memory that was taken for bodies, and how much of it is not filled.
-    #[cfg(test)]
-    pub(crate) fn body_memory(&self) -> (usize, usize) {
-        let taken = self.bodies.open.values().map(|body| body.buffer.capacity()).sum();
-        (taken, self.bodies.ahead)
-    }
-
-    /// Panics if the books are wrong.
-    pub(crate) fn check_bodies(&self) {
-        self.out.check_bodies();
-        let Bodies { announced, open, begun, begun_answers, ahead, answers, queues } = &self.bodies;
-        let incomplete = || open.values().filter(|body| body.came < body.length);
-        assert!(open.keys().all(|number| number <= announced));
-        assert_eq!(*begun, incomplete().filter(|body| body.came > 0).count(), "bodies that have begun");
-        let begun = incomplete().filter(|body| body.came > 0 && body.answer);
-        assert_eq!(*begun_answers, begun.map(|body| body.length).sum::<usize>(), "answers that have begun");
-        let mut waiting = 0;
-        for (number, body) in open {
-            match &body.of {
-                Of::Nobody => assert!(body.buffer.is_empty() && body.came < body.length),
-                Of::Call { id, queue, .. } => {
-                    let entry = self.answer_ids.get(*id).and_then(|key| self.answers.get(key));
-                    let state = entry.map(|entry| &entry.state);
-                    match queue {
-                        Some(_) => assert!(matches!(state, Some(State::Arriving(body)) if body == number)),
-                        None => assert!(matches!(state, Some(State::Parked(_)))),
-                    }
-                }
-                Of::Answer { id, .. } => assert_eq!(answers.get(id), Some(number)),
-            }
-            if !matches!(body.of, Of::Nobody) {
-                assert_eq!(body.buffer.len(), body.came, "bytes of a body");
-                waiting += body.reserved - body.came;
-            }
-        }
-        assert_eq!(*ahead, waiting, "memory ahead of what has come");
-        for (target, queue) in queues {
-            let first = queue.front().expect("a queue is not empty");
-            assert_eq!(&first.target.handle.target_key(), target);
-            let IncomingBody::Arriving(number) = first.body else { panic!("nothing to wait for") };
-            assert!(open.get(&number).is_some_and(|body| body.came < body.length), "nothing to wait for");
-        }
-        assert_eq!(self.plain, self.greeted && queues.is_empty() && answers.is_empty());
     }
 }

@@ -93,10 +93,24 @@ impl Exports {
         }))
     }
 
+    /// Every target with its id and how often it was sent.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (i64, &Capability, u64)> {
+        self.by_id.iter().map(|(id, export)| (*id, &export.target, export.introduced))
+    }
+
+    /// Everything, in the order in which it was introduced, and the main object last.
     pub(crate) fn drain(&mut self) -> Vec<Capability> {
         self.by_identity.clear();
         let main = self.main.take();
-        std::mem::take(&mut self.by_id).into_values().map(|export| export.target).chain(main).collect()
+        let mut exports: Vec<_> = std::mem::take(&mut self.by_id).into_iter().collect();
+        exports.sort_unstable_by_key(|(id, _)| -id);
+        exports.into_iter().map(|(_, export)| export.target).chain(main).collect()
+    }
+
+    /// The ids that the peer holds, and how often each was introduced.
+    #[cfg(feature = "introspection")]
+    pub(super) fn introductions(&self) -> Vec<(i64, u64)> {
+        self.by_id.iter().map(|(id, export)| (*id, export.introduced)).collect()
     }
 }
 
@@ -139,6 +153,7 @@ impl<P: Parts> Session<P> {
             return Err(format!("it released the id {id}, which is no export"));
         }
         if let Some(target) = self.exports.release(self.id, id, count)? {
+            self.forget_site(id);
             self.events.push(Event::Retired(Retired::Target(target)));
         }
         Ok(())

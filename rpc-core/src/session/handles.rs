@@ -61,7 +61,7 @@ impl<P: Parts> Session<P> {
     pub(crate) fn detach(&mut self, key: SlotKey) {
         let Some(import) = self.imports.get_mut(key) else { return };
         match &mut import.state {
-            State::Lined { detached } => *detached = true,
+            State::Lined { detached, .. } => *detached = true,
             State::Waiting(waiting) => {
                 waiting.detached = true;
                 if !waiting.polled && waiting.send && self.out.patch(waiting.mark, 0, flag::SEND) {
@@ -81,7 +81,7 @@ impl<P: Parts> Session<P> {
             return;
         }
         // A detached call in the line keeps its place: it is sent, and finished at once.
-        if let State::Lined { detached: true } = import.state {
+        if let State::Lined { detached: true, .. } = import.state {
             import.handles = 1;
             import.abandoned = true;
             return;

@@ -204,6 +204,7 @@ impl<P: Parts> Session<P> {
         self.events.extend(targets.into_iter().map(|target| Event::Retired(Retired::Target(target))));
         (self.kept_bytes, self.kept_calls, self.parked_bytes, self.pins) = (0, 0, 0, 0);
         (self.parked, self.waiting_caps, self.kept_caps) = (0, 0, 0);
+        self.window_used = 0;
     }
 }
 

@@ -93,7 +93,14 @@ impl<V> Slab<V> {
         std::mem::take(&mut self.entries).into_iter().filter_map(|(_, value)| value).collect()
     }
 
-    #[cfg(any(test, fuzzing))]
+    /// Every entry with its key.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (SlotKey, &V)> {
+        self.entries.iter().enumerate().filter_map(|(index, (generation, value))| {
+            Some((SlotKey { index: index as u32, generation: *generation }, value.as_ref()?))
+        })
+    }
+
+    #[cfg(any(test, fuzzing, feature = "introspection"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &V> {
         self.entries.iter().filter_map(|(_, value)| value.as_ref())
     }

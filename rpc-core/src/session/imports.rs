@@ -33,8 +33,8 @@ pub(crate) struct Import<P: Parts> {
 }
 
 pub(super) enum State {
-    /// In the waiting line, without an id.
-    Lined { detached: bool },
+    /// In the waiting line, without an id. Who has asked for the answer may not ask again.
+    Lined { detached: bool, polled: bool },
     /// Sent and not answered.
     Waiting(Waiting),
     /// Answered by a value without capabilities, which most calls are. With `forget` the callee has kept nothing.
@@ -159,7 +159,8 @@ impl<P: Parts> Session<P> {
             return Ok(Called::Local(Box::new(capability)));
         }
         if let Some(reason) = self.ended().or(self.farewell.as_ref()) {
-            return Err(reason.clone().did_not_run());
+            let reason = reason.clone();
+            return self.call_after_end((target, path), &reason);
         }
         if self.peer_leaving && self.running == 0 {
             return Err(Error::new(ErrorKind::ShuttingDown, "the peer is shutting down"));
@@ -182,7 +183,7 @@ impl<P: Parts> Session<P> {
             waiter: P::Waiter::default(),
             schema,
             abandoned: false,
-            state: State::Lined { detached: false },
+            state: State::Lined { detached: false, polled: false },
         };
         match route {
             Route::Local(capability) => Ok(Called::Local(Box::new(capability))),
@@ -227,6 +228,9 @@ impl<P: Parts> Session<P> {
         encoded: &mut Encoded,
     ) {
         let caps = self.describe_all(encoded);
+        if !caps.is_empty() {
+            self.note_passed(&caps, key, encoded.at);
+        }
         let mut promises = Vec::with_capacity(encoded.promises.len());
         for promise in &encoded.promises {
             if let super::Place::Here(other, path) = promise.handle.place(self.id) {
@@ -235,15 +239,16 @@ impl<P: Parts> Session<P> {
         }
         self.sent_calls += 1;
         let before = self.out.len();
-        let detached = matches!(
-            self.imports.get(key).map(|import| &import.state),
-            Some(State::Lined { detached: true })
-        );
+        let (detached, polled) = match self.imports.get(key).map(|import| &import.state) {
+            Some(State::Lined { detached, polled }) => (*detached, *polled),
+            _ => (false, false),
+        };
+        let send = polled || !detached;
         let piped = if self.lined_on.is_empty() { None } else { self.lined_on.remove(&key) };
         let length = encoded.len_with_filled();
         let in_pieces = self.out.cuts(length).then_some(length);
         let mark = self.out.call(&CallFrame {
-            flags: if detached { 0 } else { flag::SEND },
+            flags: if send { flag::SEND } else { 0 },
             target,
             path,
             method,
@@ -255,14 +260,14 @@ impl<P: Parts> Session<P> {
         });
         let cost = self.out.len() - before - crate::wire::LENGTH_BYTES + in_pieces.unwrap_or(0) + CALL_COST;
         if in_pieces.is_some() {
-            self.out.send_body(BodyOf::Call(self.sent_calls), encoded.to_parts());
+            self.out.send_body(BodyOf::Call(self.sent_calls), encoded.share_parts());
         }
         self.window_left -= cost as i64;
         self.unanswered += 1;
         self.import_calls.insert(self.sent_calls, key);
         if let Some(import) = self.imports.get_mut(key) {
             let sent = Waiting::sent(self.sent_calls, mark);
-            import.state = State::Waiting(Waiting { send: !detached, detached, piped, ..sent });
+            import.state = State::Waiting(Waiting { send, polled, detached, piped, ..sent });
             if import.abandoned {
                 self.release(key);
             }
@@ -330,7 +335,11 @@ impl<P: Parts> Session<P> {
         };
         import.widen();
         match &mut import.state {
-            State::Lined { .. } | State::Value { .. } => Polled::Pending,
+            State::Lined { polled, .. } => {
+                *polled = true;
+                Polled::Pending
+            }
+            State::Value { .. } => Polled::Pending,
             State::Capability { .. } => {
                 let error = Error::new(ErrorKind::Unsupported, "a stub is not a promise");
                 Polled::Settled { outcome: Outcome::Failed(error), schema: None, removed: false }
@@ -433,7 +442,11 @@ impl<P: Parts> Session<P> {
             let ran = match &import.state {
                 State::Lined { .. } => false,
                 State::Waiting(waiting) => !self.out.holds(waiting.mark) && !unsent.contains(&waiting.id),
-                State::Value { .. } | State::Settled { .. } | State::Capability { .. } => continue,
+                State::Value { .. } | State::Settled { .. } | State::Capability { .. } => {
+                    let waiter = std::mem::take(&mut import.waiter);
+                    self.events_retire_waiter(waiter);
+                    continue;
+                }
             };
             self.fail_import(key, reason.clone().with_may_have_run(ran));
         }
@@ -441,7 +454,7 @@ impl<P: Parts> Session<P> {
     }
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "introspection"))]
 impl<P: Parts> Session<P> {
     /// Panics if the books are wrong.
     pub(crate) fn check_imports(&self) {
@@ -466,7 +479,10 @@ fn with_schema(outcome: Outcome<Cap>, schema: Option<&'static Schema>) -> Outcom
             answer.schema = schema;
             Outcome::Value(answer)
         }
+        Outcome::User(mut answer, message) => {
+            answer.schema = schema;
+            Outcome::User(answer, message)
+        }
         Outcome::Failed(error) => Outcome::Failed(error.calling(schema.and_then(Schema::method))),
-        other => other,
     }
 }

@@ -179,7 +179,7 @@ impl<P: Parts> Session<P> {
         self.release(lined.target);
     }
 
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, fuzzing, feature = "introspection"))]
     pub(crate) fn check_line(&self) {
         let bytes: usize = self.line.iter().map(InLine::bytes).sum();
         assert_eq!(self.line_bytes, bytes, "bytes in line");

@@ -12,11 +12,14 @@
 
 mod answers;
 mod bodies;
+#[cfg(feature = "introspection")]
+mod books;
 mod embargo;
 mod event;
 mod exports;
 mod greeting;
 mod handles;
+mod health;
 mod holds;
 mod ids;
 mod imports;
@@ -24,9 +27,11 @@ mod incoming;
 mod line;
 mod liveness;
 mod plain;
+mod queues;
 mod room;
 mod routes;
 mod settling;
+mod sites;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -37,11 +42,13 @@ pub(crate) use embargo::Embargo;
 pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place, TargetKey, What};
 pub(crate) use exports::Exports;
 pub use greeting::Greeting;
+pub(crate) use health::Health;
 pub(crate) use ids::{IdMap, Slab, SlotKey};
 pub(crate) use imports::{Called, Import, Polled};
 pub(crate) use line::{InLine, Lined};
 pub(crate) use plain::{PlainCall, is_answered_once};
 pub(crate) use room::{Room, Taken};
+use sites::Sites;
 
 use bodies::Bodies;
 
@@ -136,6 +143,8 @@ pub(crate) struct Session<P: Parts> {
     farewell: Option<Error>,
     /// The last call of the peer that is still served, once this side is leaving.
     last_served: i64,
+    /// Where what is in the tables comes from, if that is recorded.
+    sites: Option<Box<Sites>>,
 }
 
 impl<P: Parts> Session<P> {
@@ -202,6 +211,7 @@ impl<P: Parts> Session<P> {
             leaving: false,
             farewell: None,
             last_served: i64::MAX,
+            sites: None,
         }
     }
 
@@ -301,7 +311,7 @@ impl<P: Parts> Session<P> {
         let lost = if reason.kind() == ErrorKind::Disconnected {
             reason
         } else {
-            Error::new(reason.kind(), reason.message().to_owned()).with_may_have_run(true)
+            Error::new(reason.kind(), reason.said().to_owned()).with_may_have_run(true)
         };
         self.phase = Phase::Ended(lost.clone());
         self.end_imports(&lost);
@@ -351,7 +361,7 @@ impl<P: Parts> Session<P> {
     }
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "introspection"))]
 impl<P: Parts> Session<P> {
     /// Panics if the books of the session are wrong.
     pub(crate) fn check(&self) {

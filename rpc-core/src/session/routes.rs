@@ -149,7 +149,7 @@ impl<P: Parts> Session<P> {
 }
 
 /// Finds the capability at `path` of a settled result.
-fn project<'a>(
+pub(super) fn project<'a>(
     schema: Option<&'static Schema>,
     outcome: &'a Outcome<Cap>,
     path: &Path,

@@ -143,7 +143,8 @@ fn the_seeds_of_the_fuzzers_pass() {
     let value = |data: &[u8]| {
         values(data);
     };
-    let targets: [(&str, fn(&[u8])); 4] =
+    type Target = fn(&[u8]);
+    let targets: [(&str, Target); 4] =
         [("frames", frames), ("values", value), ("session", session), ("pair", pair)];
     for (target, test) in targets {
         let files: Vec<_> = std::fs::read_dir(seeds.join(target)).unwrap().collect();

@@ -15,7 +15,7 @@ use serde::de::{
 use crate::schema::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 
 /// Options and newtypes count here, as they do not in a schema: on average one in each level.
-const MAX_CALLS: usize = 2 * MAX_DEPTH;
+pub(super) const MAX_CALLS: usize = 2 * MAX_DEPTH;
 
 /// Decodes a value that fills `bytes`.
 pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, postcard::Error> {

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{IntoValue, RpcValue, bounded};
+use crate::codec::{read_opaque, write_opaque};
 use crate::promise::NoPipeline;
 use crate::schema::SchemaBuilder;
 
@@ -15,7 +16,8 @@ use crate::schema::SchemaBuilder;
 ///
 /// On the wire it is a byte string that nobody looks into: it has no pipeline, holds no stubs, and a change of
 /// `T` does not change the signature of a method, so both sides must agree on `T` by other means. In process it
-/// is copied as it would be on the wire.
+/// is copied as it would be on the wire. A `T` that holds a stub or a function is refused when it is sent: derive
+/// [`RpcValue`] for it.
 ///
 /// The bytes inside are postcard, which does not describe itself: a `T` that must be asked for its type, such as
 /// `serde_json::Value` or an untagged enum, cannot be read back.
@@ -44,7 +46,7 @@ impl<T> From<T> for Plain<T> {
 
 impl<T: Serialize> Serialize for Plain<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes = postcard::to_allocvec(&self.0).map_err(serde::ser::Error::custom)?;
+        let bytes = write_opaque(&self.0, bounded::MAX_CALLS).map_err(serde::ser::Error::custom)?;
         serializer.serialize_bytes(&bytes)
     }
 }
@@ -65,7 +67,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PlainVisitor<T> {
     }
 
     fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<T, E> {
-        bounded::from_bytes(bytes).map_err(E::custom)
+        read_opaque(|| bounded::from_bytes(bytes)).map_err(E::custom)
     }
 
     /// Formats without byte strings have sequences of numbers in their place.
@@ -74,7 +76,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PlainVisitor<T> {
         while let Some(byte) = sequence.next_element()? {
             bytes.push(byte);
         }
-        bounded::from_bytes(&bytes).map_err(serde::de::Error::custom)
+        read_opaque(|| bounded::from_bytes(&bytes)).map_err(serde::de::Error::custom)
     }
 }
 

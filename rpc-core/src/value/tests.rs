@@ -186,9 +186,9 @@ fn t2_failures_keep_the_users_error_typed() {
     let rpc = Error::new(ErrorKind::Disconnected, "gone");
     let user = CallError::from_user(Fault::from("no"));
     assert_eq!(user, CallError::User(Fault::from("no")));
-    assert_eq!(user.into_parts(), Ok(Fault::from("no")));
-    assert_eq!(CallError::<Fault>::from(rpc.clone()).into_parts(), Err(rpc.clone()));
-    assert_eq!(rpc.clone().into_parts(), Err::<Never, _>(rpc));
+    assert_eq!(user.inshare_parts(), Ok(Fault::from("no")));
+    assert_eq!(CallError::<Fault>::from(rpc.clone()).inshare_parts(), Err(rpc.clone()));
+    assert_eq!(rpc.clone().inshare_parts(), Err::<Never, _>(rpc));
     decode::<Never>(&Bytes::new()).unwrap_err();
 }
 

@@ -249,7 +249,10 @@ impl Out {
         self.append(&fields, &[]);
         self.end(frame);
     }
+}
 
+#[cfg(any(test, fuzzing, feature = "introspection"))]
+impl Out {
     /// Panics if the books are wrong.
     pub(crate) fn check_bodies(&self) {
         let bodies = &self.bodies;

@@ -313,7 +313,7 @@ impl Out {
     pub(crate) fn reject(&mut self, id: i64, error: &Error, room: usize) {
         let frame = self.begin(kind::REJECT);
         put_signed(&mut self.bytes, id);
-        let text = cut(error.message(), room.min(TEXT_BOUND));
+        let text = cut(error.said(), room.min(TEXT_BOUND));
         let user = error.user_bytes().filter(|user| user.len() + text.len() <= room);
         let flags = u8::from(error.may_have_run()) | if user.is_some() { 2 } else { 0 };
         self.bytes.extend_from_slice(&[error.kind().code(), error.origin().code(), flags]);

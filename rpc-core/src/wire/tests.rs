@@ -208,7 +208,7 @@ fn numbers_of_errors_in_the_protocol_are_right() {
         assert!(row[2] == ran || row[2] == "as flagged", "{name}");
         assert_eq!((kind.code(), ErrorKind::from_code(code)), (code, Some(kind)));
     }
-    assert_eq!((ErrorKind::from_code(0), ErrorKind::from_code(18)), (None, None));
+    assert_eq!((ErrorKind::from_code(0), ErrorKind::from_code(19)), (None, None));
 }
 
 fn error(frame: &[u8]) -> String {

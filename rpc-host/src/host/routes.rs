@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use farcall_core::connection::MainObject;
 use farcall_core::error::{Error, ErrorKind};
-use farcall_core::handle::Handle;
 use farcall_transport::{Asked, Endpoint};
 use tokio::sync::watch;
 
@@ -18,7 +18,7 @@ pub(super) fn endpoint(site: &Arc<Site>, trusts_props: bool) -> Endpoint {
     Endpoint::new().offer_by_name(move |asked| look_up(&site, trusts_props, asked))
 }
 
-fn look_up(site: &Weak<Site>, trusts_props: bool, asked: &Asked<'_>) -> Result<Handle, Error> {
+fn look_up(site: &Weak<Site>, trusts_props: bool, asked: &Asked<'_>) -> Result<MainObject, Error> {
     let found = find(site, trusts_props, asked);
     if let Err(error) = &found {
         tracing::warn!(wanted = asked.wanted.name, peer = ?asked.peer, %error, "a peer was refused");
@@ -26,7 +26,7 @@ fn look_up(site: &Weak<Site>, trusts_props: bool, asked: &Asked<'_>) -> Result<H
     found
 }
 
-fn find(site: &Weak<Site>, trusts_props: bool, asked: &Asked<'_>) -> Result<Handle, Error> {
+fn find(site: &Weak<Site>, trusts_props: bool, asked: &Asked<'_>) -> Result<MainObject, Error> {
     let site = site.upgrade().ok_or_else(stopped)?;
     let (service, entrypoint) = match asked.wanted.name.split_once('/') {
         Some((service, entrypoint)) => (service, Some(entrypoint)),

@@ -57,7 +57,7 @@ impl Address for Local {
             props: self.props.clone(),
         };
         match site.open(&self.service, self.entrypoint.as_deref(), opening) {
-            Ok(handle) => self.opened.get_or_init(|| handle).clone(),
+            Ok(main) => self.opened.get_or_init(|| main.into_handle()).clone(),
             Err(error) => Handle::broken(error),
         }
     }

@@ -53,8 +53,11 @@ fn declaration(block: &TraitBlock, target: &Target) -> TokenStream {
         head.supertraits.push(parse_quote!(#private::Sync));
     }
     head.supertraits.push(parse_quote!('static));
-    let exported =
-        |function: &Function| target.methods.iter().any(|method| method.ident == function.sig.ident);
+    let exported = |function: &Function| {
+        let name = &function.sig.ident;
+        let is_hook = || target.hooks.iter().any(|hook| hook.ident == *name);
+        target.methods.iter().any(|method| method.ident == *name) || is_hook()
+    };
     let members = block.members.iter().map(|member| match member {
         Member::Function(function) if exported(function) => sendable(private, function).into_token_stream(),
         other => other.to_token_stream(),

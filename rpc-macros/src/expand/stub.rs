@@ -117,6 +117,7 @@ fn method(target: &Target, method: &Method, index: usize) -> TokenStream {
         #(#cfgs)*
         #doc
         #(#shown)*
+        #[track_caller]
         pub fn #stub_ident(&self, #(#params),*) -> #promised {
             #call
         }

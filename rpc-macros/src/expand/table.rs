@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{argument_types, library, return_type};
-use crate::model::{Method, Owner, Param, Receiver, Target};
+use crate::model::{Hook, Method, Owner, Param, Receiver, Target};
 use crate::types::{self, Ends, Lend};
 
 /// `impl StubOf<Counter> for CounterStub`: the table, and how a target moves behind the stub. `parent` is the table
@@ -22,6 +22,7 @@ pub(crate) fn stub_of(target: &Target, parent: Option<TokenStream>) -> TokenStre
         Some(parent) => quote!(#private::Option::Some(#parent)),
         None => quote!(#private::Option::None),
     };
+    let hooks = target.hooks.iter().map(|each| hook(target, each));
     let serve =
         if target.is_serial() { format_ident!("serve_serial") } else { format_ident!("serve_shared") };
     // Where the target is named: that it must be `Send`, and perhaps `Sync`, is asked here.
@@ -38,6 +39,7 @@ pub(crate) fn stub_of(target: &Target, parent: Option<TokenStream>) -> TokenStre
                 interface: <Self as __farcall::Stub>::interface,
                 methods: &[#(#methods),*],
                 parent: #parent,
+                on_release: &[#(#hooks),*],
             };
             fn serve(target: #own) -> Self { __farcall::Pipeline::from_handle(#served) }
         }
@@ -79,6 +81,21 @@ fn method(target: &Target, method: &Method) -> TokenStream {
     };
     let spawned = method.spawned.then(|| quote!(.spawned()));
     quote!(#(#cfgs)* #private::Method::#constructor(#shim) #spawned)
+}
+
+/// Input: `async fn close(&mut self)`, output: `Release::start(|target| Box::pin(<Foo>::close(target)))`
+fn hook(target: &Target, hook: &Hook) -> TokenStream {
+    let private = &library();
+    let (cfgs, ident, own) = (&hook.carried.cfgs, &hook.ident, owner(target));
+    let at = Span::call_site().located_at(ident.span());
+    let run = quote_spanned!(at=> #own::#ident(target));
+    let shim = if hook.is_async {
+        let boxed = quote_spanned!(at=> __farcall::Box::pin(#run));
+        quote!(start(|target| #boxed))
+    } else {
+        quote!(run(|target| #run))
+    };
+    quote!(#(#cfgs)* #private::Release::#shim)
 }
 
 /// `<Counter>` or `<__T as Counter<K>>`: the user's methods are called by path, whatever traits are in scope.

@@ -1,5 +1,7 @@
 //! What the behaviours are tested with: one list of transports, and a macro that runs a test over all of them.
 
+pub mod capture;
+pub mod narrow;
 pub mod raw;
 
 use std::time::Duration;
@@ -9,6 +11,8 @@ use farcall::{Connection, Endpoint, IntoStub, Limits, Stub};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinHandle;
+
+use narrow::Narrow;
 
 /// How caller and callee are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,25 @@ pub async fn open_with<S: Stub>(
     limits: Limits,
     main: impl IntoStub<S>,
 ) -> (S, Link) {
+    open_over(transport, (delay, false), limits, main).await
+}
+
+/// The same, with what is read coming in small portions at either end: what was written at once arrives bit by bit, and
+/// tasks run in between.
+pub async fn open_narrow<S: Stub>(
+    transport: Transport,
+    delay: Duration,
+    main: impl IntoStub<S>,
+) -> (S, Link) {
+    open_over(transport, (delay, true), Limits::default(), main).await
+}
+
+async fn open_over<S: Stub>(
+    transport: Transport,
+    how: (Duration, bool),
+    limits: Limits,
+    main: impl IntoStub<S>,
+) -> (S, Link) {
     if transport == Transport::InProcess {
         let link = Link { client: None, server: None, counters: None, drivers: Vec::new() };
         return (main.into_stub(), link);
@@ -87,7 +110,7 @@ pub async fn open_with<S: Stub>(
     match transport {
         Transport::InProcess | Transport::Duplex => {
             let (a, b) = tokio::io::duplex(64 * 1024);
-            join(caller, callee, a, b, delay)
+            join(caller, callee, a, b, how)
         }
         Transport::Tcp => {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -96,32 +119,51 @@ pub async fn open_with<S: Stub>(
             let (a, b) = (a.unwrap(), b.unwrap().0);
             a.set_nodelay(true).unwrap();
             b.set_nodelay(true).unwrap();
-            join(caller, callee, a, b, delay)
+            join(caller, callee, a, b, how)
         }
         Transport::Unix => {
             let (a, b) = UnixStream::pair().unwrap();
-            join(caller, callee, a, b, delay)
+            join(caller, callee, a, b, how)
         }
     }
 }
 
-fn join<S: Stub, A, B>(caller: Endpoint, callee: Endpoint, a: A, b: B, delay: Duration) -> (S, Link)
+fn join<S: Stub, A, B>(
+    caller: Endpoint,
+    callee: Endpoint,
+    a: A,
+    b: B,
+    (delay, narrow): (Duration, bool),
+) -> (S, Link)
 where
     A: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (probe, counters) = Probe::new(a, delay);
-    let (client, client_driver) = caller.connect_over(probe);
-    let (server, server_driver) = callee.accept_over(b);
+    type Running = std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
+    let (client, client_driver): (_, Running) = if narrow {
+        let (client, driver) = caller.connect_over(Narrow::new(probe));
+        (client, Box::pin(driver))
+    } else {
+        let (client, driver) = caller.connect_over(probe);
+        (client, Box::pin(driver))
+    };
+    let (server, server_driver): (_, Running) = if narrow {
+        let (server, driver) = callee.accept_over(Narrow::new(b));
+        (server, Box::pin(driver))
+    } else {
+        let (server, driver) = callee.accept_over(b);
+        (server, Box::pin(driver))
+    };
     // The stub is made before the driver runs: an unused connection would close itself.
     let stub = farcall::main_stub(&client);
-    let run = |driver: std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>| {
+    let run = |driver: Running| {
         tokio::spawn(async move {
             // How a connection ends is what tests look at from above.
             let _ = driver.await;
         })
     };
-    let drivers = vec![run(Box::pin(client_driver)), run(Box::pin(server_driver))];
+    let drivers = vec![run(client_driver), run(server_driver)];
     (stub, Link { client: Some(client), server: Some(server), counters: Some(counters), drivers })
 }
 

@@ -47,13 +47,21 @@ pub fn frame(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
 }
 
 pub fn hello() -> Vec<u8> {
-    hello_for("", "")
+    greeting(64 << 20, "", "")
+}
+
+pub fn hello_with_window(bytes: u64) -> Vec<u8> {
+    greeting(bytes, "", "")
 }
 
 /// A greeting that wants what has this name, with these props.
 pub fn hello_for(name: &str, props: &str) -> Vec<u8> {
+    greeting(64 << 20, name, props)
+}
+
+fn greeting(window: u64, name: &str, props: &str) -> Vec<u8> {
     let props = if props.is_empty() { Vec::new() } else { text(props) };
-    frame(0, &[b"FARC", &[1, 0], &number(64 << 20), &number(32 << 20), &text(name), &props])
+    frame(0, &[b"FARC", &[1, 0], &number(window), &number(32 << 20), &text(name), &props])
 }
 
 pub fn finish(call: i64, cancel: bool) -> Vec<u8> {

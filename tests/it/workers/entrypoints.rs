@@ -187,6 +187,7 @@ behaviours! {
         let (_host, teller, _caller, watched) = teller(transport, "r7").await;
         assert_eq!(teller.next().await.unwrap(), 11);
         assert_eq!(teller.next().await.unwrap(), 11);
+        until(|| watched.alive.load(SeqCst) == 0).await;
         // Two at a time: neither waits for the other, although each takes its object for itself.
         let (first, second) = (teller.wait(), teller.wait());
         let both = tokio::spawn(async move { (first.await.unwrap(), second.await.unwrap()) });

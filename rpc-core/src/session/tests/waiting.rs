@@ -3,6 +3,7 @@
 use super::{Two, call_frame};
 use crate::error::{Error, ErrorKind};
 use crate::fuzzing::{does, encode, encoded};
+use crate::limits::{CALL_COST, Limits};
 use crate::wire::{Message, Path, WireCap, flag};
 
 /// Completes the oldest running method of the far side.
@@ -228,4 +229,20 @@ fn r156_a_method_that_starts_as_the_session_ends_is_cancelled() {
     two.far.deliver(incoming, &super::split(&call)[0]);
     assert!(two.far.running.is_empty());
     assert_eq!(two.far.session.sizes(), (0, 0));
+}
+
+#[test]
+fn a_call_that_was_asked_for_in_the_line_is_answered_although_others_build_on_it() {
+    let mut two = Two::with(&Limits { window_bytes: 4096, ..Limits::default() });
+    // The line: a call that does not fit yet, one that is awaited, and one through the promise of that.
+    let window = two.near.session.window_left as usize;
+    two.near.call(two.main, &[], does::RETURN, encoded(&vec![0; window - 2 * CALL_COST])).unwrap();
+    two.near.call(two.main, &[], does::RETURN, encoded(&[0; 512])).unwrap();
+    let awaited = two.call(does::RETURN);
+    let built = two.near.call(awaited, &[1], does::RETURN, encoded(&[])).unwrap();
+    assert!(!two.near.session.line_is_empty());
+    assert_eq!((two.near.poll(awaited), two.near.poll(built)), (None, None));
+    two.go();
+    assert!(two.near.session.line_is_empty());
+    assert!(two.near.settled.contains(&built) && two.near.settled.contains(&awaited));
 }

@@ -1,0 +1,157 @@
+//! [`Gate`]: what is revoked together, and the books of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use super::{GatedCall, Relay};
+use crate::error::Error;
+use crate::fuse::Fuse;
+use crate::reason::Reason;
+use crate::session::{Slab, SlotKey, TargetKey};
+
+/// What one revocation cuts: references through it, and calls under way.
+pub(crate) struct Gate {
+    /// Whether everything that goes through it is wrapped.
+    pub(super) membrane: bool,
+    /// Why it is closed, once it is: the first reason stays.
+    reason: OnceLock<Error>,
+    /// Who waits for that.
+    pub(super) fuse: Fuse,
+    state: Mutex<State>,
+}
+
+struct State {
+    relays: Slab<Weak<Relay>>,
+    calls: Slab<Weak<GatedCall>>,
+    /// The relay before each target, so that one target has one, and one id on a wire (R1e).
+    known: HashMap<(Side, TargetKey), SlotKey>,
+}
+
+/// The two sides of a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Side {
+    /// Where the stub lives that was wrapped.
+    Inside,
+    /// Where its holder is.
+    Outside,
+}
+
+impl Side {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Inside => Self::Outside,
+            Self::Outside => Self::Inside,
+        }
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("membrane", &self.membrane).field("reason", &self.reason.get()).finish()
+    }
+}
+
+impl Gate {
+    pub(crate) fn new(membrane: bool) -> Arc<Self> {
+        let state = State { relays: Slab::new(), calls: Slab::new(), known: HashMap::new() };
+        Arc::new(Self { membrane, reason: OnceLock::new(), fuse: Fuse::new(), state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why everything through it fails, if it was revoked.
+    pub(crate) fn reason(&self) -> Option<&Error> {
+        self.reason.get()
+    }
+
+    /// The reason for a call that was under way.
+    pub(super) fn struck(&self) -> Error {
+        match self.reason.get() {
+            Some(reason) => reason.clone().with_may_have_run(true),
+            None => Error::new(crate::error::ErrorKind::Disposed, "the promise was used up already"),
+        }
+    }
+
+    /// Closes it for good. Tells whether this did it.
+    pub(crate) fn revoke(&self, reason: Error) -> bool {
+        if self.reason.set(reason.clone()).is_err() {
+            return false;
+        }
+        let (mut relays, mut calls, _known) = {
+            let mut state = self.lock();
+            (
+                std::mem::replace(&mut state.relays, Slab::new()),
+                std::mem::replace(&mut state.calls, Slab::new()),
+                std::mem::take(&mut state.known),
+            )
+        };
+        for call in calls.drain().iter().filter_map(Weak::upgrade) {
+            call.cut(self.struck());
+        }
+        for relay in relays.drain().iter().filter_map(Weak::upgrade) {
+            if let Relay::Gated(gated) = &*relay {
+                gated.cut();
+            }
+        }
+        self.fuse.blow(Reason::Revoked(reason));
+        true
+    }
+
+    /// The relay that stands before this target already.
+    pub(super) fn find(&self, side: Side, target: &TargetKey) -> Option<Arc<Relay>> {
+        let state = self.lock();
+        let key = *state.known.get(&(side, target.clone()))?;
+        state.relays.get(key)?.upgrade()
+    }
+
+    /// Enters a relay; one that lost a race against another for the same target is merely not the known one.
+    pub(super) fn enter(
+        &self,
+        relay: &Arc<Relay>,
+        known: Option<(Side, TargetKey)>,
+    ) -> Result<SlotKey, Error> {
+        let mut state = self.lock();
+        if let Some(reason) = self.reason.get() {
+            return Err(reason.clone());
+        }
+        let key = state.relays.insert(Arc::downgrade(relay));
+        if let Some(known) = known {
+            state.known.insert(known, key);
+        }
+        Ok(key)
+    }
+
+    pub(super) fn leave(&self, key: SlotKey, known: Option<(Side, TargetKey)>) {
+        let mut state = self.lock();
+        let left = state.relays.remove(key);
+        if let Some(known) = known
+            && state.known.get(&known) == Some(&key)
+        {
+            state.known.remove(&known);
+        }
+        drop(state);
+        drop(left);
+    }
+
+    pub(super) fn enter_call(&self, call: &Arc<GatedCall>) -> Result<SlotKey, Error> {
+        let mut state = self.lock();
+        if let Some(reason) = self.reason.get() {
+            return Err(reason.clone());
+        }
+        Ok(state.calls.insert(Arc::downgrade(call)))
+    }
+
+    pub(super) fn leave_call(&self, key: SlotKey) {
+        let left = self.lock().calls.remove(key);
+        drop(left);
+    }
+
+    /// How many references and calls it would cut.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        let state = self.lock();
+        (state.relays.len(), state.calls.len(), state.known.len())
+    }
+}
