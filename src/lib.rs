@@ -32,7 +32,7 @@
 
 pub use farcall_core::Bytes;
 pub use farcall_core::arg::IntoArg;
-pub use farcall_core::connection::Connection;
+pub use farcall_core::connection::{Connection, Greeting, MainObject};
 pub use farcall_core::error::{CallError, Error, ErrorKind};
 pub use farcall_core::fault::Fault;
 pub use farcall_core::function::RpcFn;
@@ -49,10 +49,24 @@ pub use farcall_core::value::Json;
 pub use farcall_core::value::{IntoValue, Plain, RpcReturn, RpcValue};
 pub use farcall_core::weak::WeakStub;
 pub use farcall_macros::{RpcValue, rpc_target};
-pub use farcall_transport::{Driver, Endpoint, Server, Uri, connect, main_stub, probe, serve, testing};
+pub use farcall_transport::{
+    Asked, Driver, Endpoint, Peer, Server, Uri, connect, main_stub, probe, serve, testing,
+};
+
+#[cfg(feature = "host")]
+pub use farcall_host::{
+    Caller, Constructed, Ctx, End, Entrypoint, Env, EnvField, EnvReader, Exports, Health, HealthStub, Host,
+    HostStatus, NoProps, Problem, Props, Running, Secret, Service, StartError, Waited, Worker,
+};
+#[cfg(feature = "host")]
+pub use farcall_macros::{Env, entrypoint};
 
 #[doc(hidden)]
-pub use farcall_core::private as __private;
+pub mod __private {
+    pub use farcall_core::private::*;
+    #[cfg(feature = "host")]
+    pub use farcall_host::private::*;
+}
 
 /// What most programs need: `use farcall::prelude::*;`.
 pub mod prelude {
@@ -62,6 +76,8 @@ pub mod prelude {
         Bytes, CallError, Error, ErrorKind, Fault, IntoStub, Plain, Promise, RpcFn, RpcValue, Stub,
         rpc_target,
     };
+    #[cfg(feature = "host")]
+    pub use crate::{Ctx, Env, Host, Secret, Service, entrypoint};
 }
 
 /// The listings of the README compile and run.

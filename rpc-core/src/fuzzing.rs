@@ -72,8 +72,8 @@ fn check_plain(data: &[u8], decoded: &Result<Message<'_>, wire::WireError>) {
 pub(crate) fn encode(message: &Message<'_>) -> Vec<u8> {
     let mut out = Out::default();
     match message {
-        Message::Hello { version: _, window, frame_bytes, name } => {
-            out.hello(*window as usize, *frame_bytes as usize, name);
+        Message::Hello { version: _, window, frame_bytes, name, props } => {
+            out.hello(*window as usize, *frame_bytes as usize, name, props);
         }
         Message::Call(call) => encode_call(call, &mut out),
         Message::Answer { id, user, caps, over: _, in_pieces, body } => match in_pieces {

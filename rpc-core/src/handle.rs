@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::address::AddressRef;
 use crate::codec::Capability;
 use crate::connection::{Connection, SlotRef};
 use crate::dispatch::{OwnedArgs, Target, WireArgs};
@@ -30,6 +31,8 @@ pub(crate) enum Repr {
     Local(Arc<LocalRef>),
     /// The result of a call of this process, or a stub promised to it.
     LocalCall(LocalHandle),
+    /// What is looked up for each call.
+    Address(Arc<AddressRef>),
     /// What stands before another reference, and passes calls on.
     Relay(Arc<Relay>),
     /// Nothing: every call fails for this reason.
@@ -62,7 +65,9 @@ impl Handle {
             Repr::LocalCall(local) => {
                 longer(&local.path).map_or_else(Repr::Broken, |path| Repr::LocalCall(local.part(path)))
             }
-            Repr::Local(_) => Repr::Broken(Error::new(ErrorKind::BadPath, "a stub has no fields")),
+            Repr::Local(_) | Repr::Address(_) => {
+                Repr::Broken(Error::new(ErrorKind::BadPath, "a stub has no fields"))
+            }
             Repr::Relay(relay) => return relay.field(index),
             Repr::Broken(error) => Repr::Broken(error.upstream()),
         })
@@ -75,7 +80,7 @@ impl Handle {
             Repr::Shared(slot) => slot.detach(),
             Repr::LocalCall(local) => local.detach(),
             Repr::Relay(relay) => relay.detach(),
-            Repr::Local(_) | Repr::Broken(_) => {}
+            Repr::Local(_) | Repr::Address(_) | Repr::Broken(_) => {}
         }
     }
 
@@ -111,6 +116,7 @@ impl Handle {
             Repr::Local(local) => Place::Elsewhere(Some(Arc::as_ptr(local.target()).cast::<()>() as usize)),
             Repr::LocalCall(local) if local.path.is_empty() => Place::Elsewhere(Some(local.identity())),
             Repr::LocalCall(_) => Place::Elsewhere(None),
+            Repr::Address(address) => Place::Elsewhere(Some(address.identity())),
             Repr::Relay(relay) => Place::Elsewhere(Some(Arc::as_ptr(relay) as usize)),
         }
     }
@@ -127,6 +133,7 @@ impl Handle {
                 TargetKey::Local(Arc::as_ptr(local.target()).cast::<()>() as usize, Path::EMPTY)
             }
             Repr::LocalCall(local) => TargetKey::Local(local.identity(), local.path.clone()),
+            Repr::Address(address) => TargetKey::Local(address.identity(), Path::EMPTY),
             Repr::Broken(_) => TargetKey::Broken,
         }
     }
@@ -137,6 +144,7 @@ impl Handle {
         match (&this.0, &other.0) {
             (Repr::Local(a), Repr::Local(b)) => Arc::ptr_eq(a.target(), b.target()),
             (Repr::LocalCall(a), Repr::LocalCall(b)) => a.identity() == b.identity() && a.path == b.path,
+            (Repr::Address(a), Repr::Address(b)) => a.identity() == b.identity(),
             (Repr::Slot(a), Repr::Slot(b)) => a.same(b),
             (Repr::Slot(a), Repr::Shared(b)) | (Repr::Shared(b), Repr::Slot(a)) => a.same(b),
             (Repr::Shared(a), Repr::Shared(b)) => a.same(b),
@@ -154,7 +162,7 @@ impl Handle {
                 Repr::Slot(slot) => slot.resolved(),
                 Repr::Shared(slot) => slot.resolved(),
                 Repr::Relay(relay) => relay.resolved(),
-                Repr::Local(_) | Repr::Broken(_) => None,
+                Repr::Local(_) | Repr::Address(_) | Repr::Broken(_) => None,
             };
             match next {
                 Some(next) => resolved = Some(next),
@@ -176,6 +184,10 @@ impl Handle {
     fn send_or_go_on(&self, parked: Parked) -> Option<(Self, Parked)> {
         match &self.0 {
             Repr::Broken(error) => parked.sink.fail(error.upstream()),
+            Repr::Address(address) => match address.current().0 {
+                Repr::Broken(error) => parked.sink.fail(error),
+                current => return Some((Self(current), parked)),
+            },
             Repr::LocalCall(local) => return local.call(parked),
             Repr::Slot(slot) => return slot.forward(parked),
             Repr::Shared(slot) => return slot.forward(parked),
@@ -210,7 +222,7 @@ impl Handle {
             // It says itself how it is cancelled.
             Repr::Relay(relay) => return relay.pass_result(sink, info),
             Repr::Broken(error) => return sink.fail(error.clone()),
-            Repr::Local(_) => {
+            Repr::Local(_) | Repr::Address(_) => {
                 return sink.fail(Error::new(ErrorKind::Unsupported, "a stub is not a promise"));
             }
         }
@@ -232,7 +244,7 @@ impl Handle {
                 LocalPolled::Typed(_) => failed(ErrorKind::Internal, "a typed result was asked for as bytes"),
             }),
             Repr::Relay(relay) => relay.poll(cx, first),
-            Repr::Shared(_) | Repr::Local(_) => {
+            Repr::Shared(_) | Repr::Local(_) | Repr::Address(_) => {
                 Poll::Ready(failed(ErrorKind::Unsupported, "a stub is not a promise"))
             }
             Repr::Broken(error) => Poll::Ready((Outcome::Failed(error.clone()), Path::EMPTY)),
@@ -245,7 +257,7 @@ impl Handle {
             Repr::Slot(slot) => slot.poll_sent(cx),
             Repr::Shared(slot) => slot.poll_sent(cx),
             Repr::Relay(relay) => relay.poll_sent(cx),
-            Repr::Local(_) | Repr::LocalCall(_) | Repr::Broken(_) => Poll::Ready(()),
+            Repr::Local(_) | Repr::LocalCall(_) | Repr::Address(_) | Repr::Broken(_) => Poll::Ready(()),
         }
     }
 
@@ -255,6 +267,7 @@ impl Handle {
             Repr::Slot(slot) => Some(slot.connection().clone()),
             Repr::Shared(slot) => Some(slot.connection().clone()),
             Repr::Relay(relay) => relay.connection(),
+            Repr::Address(address) => address.connection(),
             Repr::Local(_) | Repr::LocalCall(_) | Repr::Broken(_) => None,
         }
     }
@@ -268,6 +281,7 @@ impl Clone for Handle {
             Repr::Shared(slot) => Repr::Shared(Arc::clone(slot)),
             Repr::Local(local) => Repr::Local(Arc::clone(local)),
             Repr::LocalCall(local) => Repr::LocalCall(local.part(local.path.clone())),
+            Repr::Address(address) => Repr::Address(Arc::clone(address)),
             Repr::Relay(relay) => Repr::Relay(Arc::clone(relay)),
             Repr::Broken(error) => Repr::Broken(error.clone()),
         })
@@ -281,6 +295,7 @@ impl fmt::Debug for Handle {
             Repr::Shared(slot) => slot.fmt(f),
             Repr::Local(local) => local.fmt(f),
             Repr::LocalCall(local) => local.fmt(f),
+            Repr::Address(address) => address.fmt(f),
             Repr::Relay(relay) => relay.fmt(f),
             Repr::Broken(error) => write!(f, "broken: {error}"),
         }

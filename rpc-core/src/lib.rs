@@ -15,11 +15,13 @@
 //! - `local`, `dispatch`, `sink`, `spawn`, `waiting`: calls inside this process, and running methods;
 //! - `reason`, `bell`, `weak`, `fuse`: why and when a stub breaks, and who waits for it;
 //! - `sites`, `snapshot`: what is held over a connection, and where it comes from;
-//! - `relay`: references that stand before others;
+//! - `relay`: references that stand before others; `address`: references that are looked up at each call;
+//! - `invocation`: targets that are made anew for each call;
 //! - `handle`, `promise`, `stub`, `function`, `revocable`, `later`, `fault`: what users hold;
 //! - `private`, `stub_impls`: what macro output may name;
 //! - `fuzzing`: what tests and fuzzers drive sessions with; not a part of the library.
 
+pub mod address;
 pub mod arg;
 mod bell;
 mod codec;
@@ -37,6 +39,7 @@ mod fuse;
 pub mod fuzzing;
 pub mod handle;
 pub mod interface;
+pub mod invocation;
 mod later;
 pub mod limits;
 mod local;

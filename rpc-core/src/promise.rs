@@ -166,7 +166,7 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
                 LocalPolled::Kept(outcome) => decode(outcome, &local.path),
             }),
             Repr::Relay(relay) => relay.poll(cx, first).map(|(outcome, path)| decode(outcome, &path)),
-            Repr::Shared(_) | Repr::Local(_) => {
+            Repr::Shared(_) | Repr::Local(_) | Repr::Address(_) => {
                 Poll::Ready(Err(Error::new(ErrorKind::Unsupported, "a stub is not a promise").into()))
             }
             Repr::Broken(error) => Poll::Ready(Err(error.clone().into())),

@@ -51,7 +51,8 @@ pub trait Stub: RpcValue<Pipeline = Self> + Pipeline + Clone + Sync {
     /// then on each call on it fails at once with the error of the reason, and none runs. Rows 162 and 163.
     ///
     /// A stub breaks when its connection ends; one that was promised also when the promise fails; one that can be
-    /// taken back, when it is. A target of this process never breaks by itself. What breaks behind the peer, of which
+    /// taken back, when it is. A target of this process never breaks by itself, and neither does the stub of a service,
+    /// which connects again. What breaks behind the peer, of which
     /// the peer holds a stub itself, is not heard of here: calls tell.
     ///
     /// Who waits holds the stub, and so its target and its connection; wait on a [downgraded](Self::downgrade) one to
@@ -148,6 +149,10 @@ fn call_untyped<P: ParamList, A: ArgList<P>>(
     match &handle.0 {
         Repr::Broken(error) => Handle::broken(error.upstream()),
         Repr::Local(local) => call_local(local, (interface, index, info), args),
+        Repr::Address(address) => match address.current() {
+            Handle(Repr::Broken(error)) => Handle::broken(error),
+            current => call_untyped(&current, interface, index, args),
+        },
         _ => match encode_args(info, args) {
             Ok((id, encoded)) => send_encoded(handle, id, info, encoded),
             Err(error) => Handle::broken(error),

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 
+use crate::address::AddressRef;
 use crate::bell::Hearing;
 use crate::connection::{Connection, SlotRef};
 use crate::error::Error;
@@ -70,6 +71,7 @@ pub(crate) enum WeakHandle {
     Local(Weak<LocalRef>),
     LocalCall(Weak<LocalSlot>, Path),
     Relay(Weak<Relay>),
+    Address(Weak<AddressRef>),
     Broken(Error),
 }
 
@@ -92,6 +94,7 @@ impl Handle {
             Repr::Local(local) => WeakHandle::Local(Arc::downgrade(local)),
             Repr::LocalCall(local) => WeakHandle::LocalCall(local.downgrade(), local.path.clone()),
             Repr::Relay(relay) => WeakHandle::Relay(Arc::downgrade(relay)),
+            Repr::Address(address) => WeakHandle::Address(Arc::downgrade(address)),
             Repr::Broken(error) => WeakHandle::Broken(error.clone()),
         }
     }
@@ -106,6 +109,7 @@ impl WeakHandle {
                 slot.upgrade()?.another(path.clone()).map(|local| Handle(Repr::LocalCall(local)))
             }
             Self::Relay(relay) => relay.upgrade().map(|relay| Handle(Repr::Relay(relay))),
+            Self::Address(address) => address.upgrade().map(|address| Handle(Repr::Address(address))),
             Self::Broken(error) => Some(Handle::broken(error.clone())),
         }
     }
@@ -135,6 +139,10 @@ impl WeakHandle {
             },
             Self::Relay(relay) => match relay.upgrade() {
                 Some(relay) => relay.look(),
+                None => Look::Broken(Reason::released()),
+            },
+            Self::Address(address) => match address.upgrade() {
+                Some(address) => address.look(),
                 None => Look::Broken(Reason::released()),
             },
             Self::Broken(error) => Look::Broken(Reason::of_rejection(error.upstream())),

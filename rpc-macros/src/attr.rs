@@ -21,6 +21,24 @@ pub(crate) struct TargetOptions {
     pub(crate) secondary: Option<Ident>,
 }
 
+/// `#[entrypoint(name = "Admin", default, env = Env, props = Props, …)]`, and the options of a target.
+#[derive(Default)]
+pub(crate) struct EntrypointOptions {
+    pub(crate) target: TargetOptions,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) default: Option<Ident>,
+    /// The environment that `new` takes, where `new` stands in another `impl`.
+    pub(crate) env: Option<Type>,
+    pub(crate) props: Option<Type>,
+}
+
+/// `#[env(crate = path)]` on an environment, `#[env(name = "…")]` on a field of it.
+#[derive(Default)]
+pub(crate) struct EnvOptions {
+    pub(crate) krate: Option<Path>,
+    pub(crate) name: Option<LitStr>,
+}
+
 /// Which of a trait's supertraits is the contract that it extends.
 pub(crate) enum Extends {
     /// `extends = ""`
@@ -59,13 +77,47 @@ impl TargetOptions {
         let mut options = Self::default();
         let parser = |input: ParseStream<'_>| {
             each_option(input, |name, input| {
+                if options.take(&name, input)? {
+                    return Ok(());
+                }
+                Err(unknown(&name, "crate, stub, contract, extends, secondary"))
+            })
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            errors.push(error);
+        }
+        options
+    }
+
+    /// Reads the option of this name; `false` if there is none.
+    fn take(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<bool> {
+        match name.to_string().as_str() {
+            "crate" => self.krate = Some(path(input)?),
+            "stub" => self.stub = Some(ident(input)?),
+            "contract" => self.contract = Some(ident(input)?),
+            "extends" => self.extends = Some(extends(input)?),
+            "secondary" => self.secondary = Some(name.clone()),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+impl EntrypointOptions {
+    pub(crate) fn read(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        let parser = |input: ParseStream<'_>| {
+            each_option(input, |name, input| {
                 match name.to_string().as_str() {
-                    "crate" => options.krate = Some(path(input)?),
-                    "stub" => options.stub = Some(ident(input)?),
-                    "contract" => options.contract = Some(ident(input)?),
-                    "extends" => options.extends = Some(extends(input)?),
-                    "secondary" => options.secondary = Some(name),
-                    _ => return Err(unknown(&name, "crate, stub, contract, extends, secondary")),
+                    "name" => options.name = Some(value(input)?),
+                    "default" => options.default = Some(name),
+                    "env" => options.env = Some(value(input)?),
+                    "props" => options.props = Some(value(input)?),
+                    _ if options.target.take(&name, input)? => {}
+                    _ => {
+                        let known = "name, default, env, props, crate, stub, contract, secondary";
+                        return Err(unknown(&name, known));
+                    }
                 }
                 Ok(())
             })
@@ -73,6 +125,22 @@ impl TargetOptions {
         if let Err(error) = parser.parse2(tokens) {
             errors.push(error);
         }
+        options
+    }
+}
+
+impl EnvOptions {
+    /// The options of the struct, or of one of its fields, which has no `crate`.
+    pub(crate) fn read(attrs: &[Attribute], of_field: bool, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        each_attribute("env", attrs, errors, |name, input| {
+            match name.to_string().as_str() {
+                "crate" if !of_field => options.krate = Some(path(input)?),
+                "name" if of_field => options.name = Some(value(input)?),
+                _ => return Err(unknown(&name, if of_field { "name" } else { "crate" })),
+            }
+            Ok(())
+        });
         options
     }
 }
@@ -129,14 +197,26 @@ impl FieldOptions {
 fn each_rpc_attribute(
     attrs: &[Attribute],
     errors: &mut Errors,
+    take: impl FnMut(Ident, ParseStream<'_>) -> syn::Result<()>,
+) {
+    each_attribute("rpc", attrs, errors, take);
+}
+
+fn each_attribute(
+    path: &str,
+    attrs: &[Attribute],
+    errors: &mut Errors,
     mut take: impl FnMut(Ident, ParseStream<'_>) -> syn::Result<()>,
 ) {
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("rpc")) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident(path)) {
         let read = match &attr.meta {
             Meta::List(list) => {
                 (|input: ParseStream<'_>| each_option(input, &mut take)).parse2(list.tokens.clone())
             }
-            _ => Err(syn::Error::new_spanned(attr, "expected `#[rpc(…)]` with options between the brackets")),
+            _ => {
+                let message = format!("expected `#[{path}(…)]` with options between the brackets");
+                Err(syn::Error::new_spanned(attr, message))
+            }
         };
         if let Err(error) = read {
             errors.push(error);

@@ -4,6 +4,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::entrypoint::entrypoint;
+use crate::env::env;
 use crate::target::rpc_target;
 use crate::value::rpc_value;
 
@@ -301,4 +303,58 @@ fn the_macros_never_panic() {
         rpc_target(quote!(stub =), item.clone());
         rpc_value(item);
     }
+}
+
+#[test]
+fn entrypoint_with_env() {
+    let item = quote! {
+        impl Greeter {
+            fn new(env: Arc<Env>, ctx: Ctx) -> Result<Self, Closed> { Ok(Self { env, ctx }) }
+            pub fn greet(&self, name: String) -> String { name }
+        }
+    };
+    compare("entrypoint_with_env", &entrypoint(quote!(default, props = Scope), item));
+}
+
+#[test]
+fn entrypoint_of_a_contract() {
+    let item = quote! {
+        impl papi::Counter for MyCounter {
+            async fn increment(&mut self, amount: i64) -> i64 { amount }
+        }
+    };
+    compare("entrypoint_of_a_contract", &entrypoint(quote!(name = "Main", env = Env), item));
+}
+
+#[test]
+fn environment() {
+    let item = quote! {
+        struct Env {
+            greeting: String,
+            #[env(name = "TYPE")]
+            kind: Option<u32>,
+            counter: farcall::Service<CounterStub>,
+        }
+    };
+    compare("environment", &env(item));
+}
+
+#[test]
+fn mistakes_of_entrypoints_are_reported_at_once() {
+    let item = quote! {
+        impl<T> Greeter<T> {
+            async fn new(env: Arc<Env>) {}
+            pub fn fetch(&self) {}
+            #[rpc(rename = "scheduled")]
+            pub fn plan(&self) {}
+            fn connect(&self) {}
+        }
+    };
+    let texts = errors(entrypoint(quote!(names = "x"), item));
+    let expected =
+        ["there is no option `names`", "cannot be generic", "`fetch` on an entrypoint", "`scheduled` on an"];
+    for (text, expected) in texts.iter().zip(expected) {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert_eq!(texts.len(), 7, "{texts:#?}");
 }

@@ -1,10 +1,11 @@
-//! The macros of farcall: `#[rpc_target]` and `#[derive(RpcValue)]`.
+//! The macros of farcall: `#[rpc_target]`, `#[entrypoint]`, `#[derive(RpcValue)]` and `#[derive(Env)]`.
 //!
 //! # Layout
 //!
 //! A macro is a small compiler, and the modules are its passes:
 //!
-//! - `target` and `value`: the two macros, from one pass to the next; `value` has the model of structs and enums too
+//! - `target`, `entrypoint`, `value` and `env`: the macros, from one pass to the next; `value` has the model of structs and
+//!   enums too, `env` that of environments
 //! - parse: `parse` (the item, bodies unread), `attr` and `serde_attr` (what attributes say), `rename`, `types`
 //! - model: `model` (targets and their methods)
 //! - validate: `valid` (one function for each group of rules), `report` (all mistakes in one go), `wire_name`
@@ -16,6 +17,8 @@
 //! What is printed names only `farcall::__private` and the user's own types, and has no logic.
 
 mod attr;
+mod entrypoint;
+mod env;
 mod expand;
 mod fallback;
 #[cfg(test)]
@@ -128,4 +131,53 @@ pub fn rpc_target(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(RpcValue, attributes(rpc, serde))]
 pub fn rpc_value(item: TokenStream) -> TokenStream {
     value::rpc_value(item.into()).into()
+}
+
+/// Makes a type an entrypoint: a target of a worker, of which the host makes an object for each call.
+///
+/// It does what `#[rpc_target]` does, on an `impl` or on the `impl` of a contract, and reads `new`, which is private:
+///
+/// ```text
+/// pub struct Greeter { env: Arc<Env>, ctx: Ctx }
+///
+/// #[entrypoint]
+/// impl Greeter {
+///     fn new(env: Arc<Env>, ctx: Ctx) -> Self { Self { env, ctx } }
+///     pub async fn greet(&self, name: String) -> String { format!("{}{name}", self.env.greeting) }
+/// }
+/// ```
+///
+/// `new` may return a `Result`, whose error is then that of the call. A unit struct has no `new`. `fetch`, `connect` and
+/// the names of events are no methods of an entrypoint.
+///
+/// # Options
+///
+/// - `name = "Admin"`: the name by which bindings find it, if not that of the type
+/// - `default`: what a binding without a name finds, where a worker has several; a sole one needs it not
+/// - `props = Type`: what its bindings carry, checked when the host starts
+/// - `env = Type`: what `new` takes, where it stands in another `impl`, as it must beside the `impl` of a contract
+/// - `crate`, `stub`, `contract`, `secondary`: as of `#[rpc_target]`
+#[proc_macro_attribute]
+pub fn entrypoint(options: TokenStream, item: TokenStream) -> TokenStream {
+    entrypoint::entrypoint(options.into(), item.into()).into()
+}
+
+/// Makes a struct the environment of a worker: each field is a variable, a binding, or a group of them that derives
+/// `Env` too.
+///
+/// ```text
+/// #[derive(Env)]
+/// pub struct Env { greeting: String, token: Secret<String>, counter: Service<CounterServiceStub> }
+/// ```
+///
+/// A field is found by its name in `[vars]` or among the bindings of the worker's configuration, whether that is written
+/// in small letters or in capitals; `#[env(name = "…")]` gives another one. An `Option` may be missing.
+///
+/// # Options
+///
+/// - `#[env(crate = path)]`: where farcall is, if not at `::farcall`
+/// - `#[env(name = "NAME")]`, on a field: its name in the configuration
+#[proc_macro_derive(Env, attributes(env))]
+pub fn env(item: TokenStream) -> TokenStream {
+    env::env(item.into()).into()
 }

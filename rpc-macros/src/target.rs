@@ -8,6 +8,7 @@ use syn::{Generics, Ident, Path, PathArguments, Token, Type, TypeParamBound, Vis
 use crate::attr::{self, Extends, TargetOptions};
 use crate::expand;
 use crate::expand::contract::Implementation;
+use crate::expand::entrypoint::Entrypoint;
 use crate::fallback;
 use crate::model::{self, Members, Owner, Parent, Target};
 use crate::parse::{ImplBlock, Item, TraitBlock};
@@ -22,7 +23,7 @@ pub(crate) fn rpc_target(options: TokenStream, item: TokenStream) -> TokenStream
     let printed = match Item::parse(item.clone()) {
         Ok(Item::Inherent(block)) => inherent(&block, options, &mut errors),
         Ok(Item::Contract(block)) => contract(&block, options, &mut errors),
-        Ok(Item::Implementation(block, path)) => implementation(&block, &path, options, &mut errors),
+        Ok(Item::Implementation(block, path)) => implementation(&block, &path, options, None, &mut errors),
         Err(error) => {
             errors.push(error);
             fallback::untouched(item)
@@ -32,7 +33,8 @@ pub(crate) fn rpc_target(options: TokenStream, item: TokenStream) -> TokenStream
     quote!(#printed #errors)
 }
 
-fn inherent(block: &ImplBlock, options: TargetOptions, errors: &mut Errors) -> TokenStream {
+/// What is printed for the `impl` of a type.
+pub(crate) fn inherent(block: &ImplBlock, options: TargetOptions, errors: &mut Errors) -> TokenStream {
     valid::only_for_trait_impls(&options, errors);
     valid::only_for_traits(&options, errors);
     let own = types::plain(&block.head.self_ty).clone();
@@ -83,10 +85,12 @@ fn contract(block: &TraitBlock, options: TargetOptions, errors: &mut Errors) -> 
     expand::contract::contract(block, &target)
 }
 
-fn implementation(
+/// What is printed for the `impl` of a contract.
+pub(crate) fn implementation(
     block: &ImplBlock,
     path: &Path,
     options: TargetOptions,
+    entrypoint: Option<&Entrypoint>,
     errors: &mut Errors,
 ) -> TokenStream {
     valid::only_for_traits(&options, errors);
@@ -104,6 +108,7 @@ fn implementation(
         name,
         target: types::plain(&block.head.self_ty),
         secondary: options.secondary.is_some(),
+        entrypoint,
     };
     let printed = implementation.print();
     quote!(#block #printed)
@@ -122,14 +127,14 @@ fn kept(generics: &Generics) -> Generics {
 }
 
 /// `Counter` in `some::Counter<T>`.
-fn type_name(ty: &Type) -> Option<Ident> {
+pub(crate) fn type_name(ty: &Type) -> Option<Ident> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|_| path.qself.is_none())?;
     let plain = !matches!(last.arguments, PathArguments::Parenthesized(_));
     (plain && last.ident != "Self").then(|| last.ident.clone())
 }
 
-fn stub_name(name: &Ident) -> Ident {
+pub(crate) fn stub_name(name: &Ident) -> Ident {
     format_ident!("{}Stub", name.unraw(), span = name.span())
 }
 

@@ -1,6 +1,7 @@
 //! What a target may not be: one function for each group of rules. Each message stands where the mistake is and
 //! says what to write instead.
 
+pub(crate) mod entrypoint;
 mod hook;
 pub(crate) mod value;
 

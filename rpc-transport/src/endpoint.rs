@@ -3,13 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use farcall_core::connection::Connection;
+use farcall_core::connection::{Connection, Greeting, MainObject};
 use farcall_core::error::Error;
-use farcall_core::handle::Handle;
-use farcall_core::interface::Interface;
 use farcall_core::limits::Limits;
 use farcall_core::stub::{IntoStub, Stub};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::Sleep;
 
 use crate::driver::{Driver, Side};
+use crate::offer::{Asked, Offered};
+use crate::peer::Peer;
 use crate::uri::Uri;
 
 /// How one side of a connection is set up: its limits, and the object that it offers.
@@ -28,7 +29,8 @@ use crate::uri::Uri;
 #[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     limits: Limits,
-    main: Option<(Handle, &'static Interface)>,
+    offered: Offered,
+    wanted: Greeting,
     record_sites: bool,
 }
 
@@ -41,7 +43,25 @@ impl Endpoint {
     /// Offers this target, or the target behind this stub, as the main object.
     #[must_use]
     pub fn offer<S: Stub>(mut self, main: impl IntoStub<S>) -> Self {
-        self.main = Some((main.into_stub().into_handle(), S::interface()));
+        self.offered = Offered::Main(MainObject::new(main));
+        self
+    }
+
+    /// Offers what `look_up` gives for the name that a peer asks for. It runs once for each connection and must not
+    /// block; with an error, every call on the main object of that connection fails with it.
+    #[must_use]
+    pub fn offer_by_name(
+        mut self,
+        look_up: impl Fn(&Asked<'_>) -> Result<MainObject, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.offered = Offered::ByName(Arc::new(look_up));
+        self
+    }
+
+    /// Asks the peer for the main object of this name.
+    #[must_use]
+    pub fn want(mut self, wanted: Greeting) -> Self {
+        self.wanted = wanted;
         self
     }
 
@@ -63,16 +83,21 @@ impl Endpoint {
 
     /// Runs a connection over a byte stream that was asked for; the driver has to be polled or spawned.
     pub fn connect_over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> (Connection, Driver<S>) {
-        self.over(stream, Side::Connecting)
+        self.over(stream, Side::Connecting, Peer::Unknown)
     }
 
     /// Runs a connection over a byte stream that was accepted; the driver has to be polled or spawned.
     pub fn accept_over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> (Connection, Driver<S>) {
-        self.over(stream, Side::Accepting)
+        self.over(stream, Side::Accepting, Peer::Unknown)
     }
 
-    fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, side: Side) -> (Connection, Driver<S>) {
-        let connection = Connection::new(self.limits.clone(), self.main.clone());
+    fn over<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        side: Side,
+        peer: Peer,
+    ) -> (Connection, Driver<S>) {
+        let connection = Connection::open(self.limits.clone(), self.offered.to(peer), &self.wanted);
         if self.record_sites {
             connection.record_sites();
         }
@@ -82,20 +107,31 @@ impl Endpoint {
     /// Connects to an address. The driver runs on the current tokio runtime.
     ///
     /// # Errors
-    /// What the operating system says, or that the address is none.
+    /// What the operating system says, that the address is none, or that what is wanted is too long to be said.
     pub async fn connect(&self, uri: &str) -> io::Result<Connection> {
+        self.wanted.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         match uri.parse()? {
             Uri::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Ok(self.spawn(stream, Side::Connecting))
+                let peer = stream.peer_addr().map_or(Peer::Unknown, Peer::Tcp);
+                Ok(self.spawn(stream, Side::Connecting, peer))
             }
-            Uri::Unix(path) => Ok(self.spawn(UnixStream::connect(path).await?, Side::Connecting)),
+            Uri::Unix(path) => {
+                let stream = UnixStream::connect(path).await?;
+                let peer = stream.peer_cred().map_or(Peer::Unknown, Peer::from);
+                Ok(self.spawn(stream, Side::Connecting, peer))
+            }
         }
     }
 
-    fn spawn<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, side: Side) -> Connection {
-        let (connection, driver) = self.over(stream, side);
+    fn spawn<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        side: Side,
+        peer: Peer,
+    ) -> Connection {
+        let (connection, driver) = self.over(stream, side, peer);
         tokio::spawn(async move {
             if let Err(error) = driver.await {
                 tracing::debug!(%error, "a connection ended");
@@ -204,6 +240,11 @@ impl Server {
         }
     }
 
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.connections.iter().filter(|connection| connection.ended().is_none()).count()
+    }
+
     fn admit(&mut self, connection: Connection) {
         if self.connections.len() >= self.sweep_at {
             self.connections.retain(|connection| connection.ended().is_none());
@@ -224,14 +265,15 @@ impl Future for Server {
                 this.pause = None;
             }
             let accepted = match &this.listener {
-                Listener::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| {
+                Listener::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, address)| {
                     // A socket that cannot be told so is slower, not wrong.
                     let _ = stream.set_nodelay(true);
-                    this.endpoint.spawn(stream, Side::Accepting)
+                    this.endpoint.spawn(stream, Side::Accepting, Peer::Tcp(address))
                 }),
-                Listener::Unix(listener) => listener
-                    .poll_accept(cx)
-                    .map_ok(|(stream, _)| this.endpoint.spawn(stream, Side::Accepting)),
+                Listener::Unix(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| {
+                    let peer = stream.peer_cred().map_or(Peer::Unknown, Peer::from);
+                    this.endpoint.spawn(stream, Side::Accepting, peer)
+                }),
             };
             match accepted {
                 Poll::Pending => return Poll::Pending,

@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - `endpoint`: connecting and serving;
+//! - `offer`, `peer`: what is offered, by name, and to whom;
 //! - `driver`: the loop that pumps a connection through a byte stream;
 //! - `probe`: byte streams that count frames and round trips, and that add delay;
 //! - `testing`: what tests of programs assert;
@@ -11,6 +12,8 @@
 
 mod driver;
 mod endpoint;
+mod offer;
+mod peer;
 pub mod probe;
 pub mod testing;
 mod uri;
@@ -18,4 +21,6 @@ mod watch;
 
 pub use driver::Driver;
 pub use endpoint::{Endpoint, Server, connect, main_stub, serve};
+pub use offer::Asked;
+pub use peer::Peer;
 pub use uri::Uri;

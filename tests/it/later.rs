@@ -62,7 +62,7 @@ behaviours! {
         let part = stub.part();
         let through = part.note(20);
         tokio::task::yield_now().await;
-        assert_eq!(*log.0.lock().unwrap(), []);
+        assert!(log.0.lock().unwrap().is_empty());
         let (target, _link) = open(transport, log.clone()).await;
         assert!(found.send(LogStub::clone(&target)).is_ok());
         for (n, call) in (0..).zip(early) {

@@ -59,3 +59,4 @@ mod transports;
 mod values;
 mod versions;
 mod visibility;
+mod workers;

@@ -213,7 +213,7 @@ behaviours! {
         let call = {
             let guard = log.0.lock().unwrap();
             let call = stub.note(1);
-            assert_eq!(*guard, []);
+            assert_eq!(*guard, Vec::<i64>::new());
             call
         };
         assert_eq!(call.await.unwrap(), 1);

@@ -34,6 +34,8 @@ enum Next {
     Deliver(Incoming),
     /// A piece of a large body has begun: what has come of it goes to its place.
     Piece,
+    /// The peer has said what it wants.
+    Asked,
     Turned(Turned),
 }
 
@@ -70,6 +72,7 @@ impl Connection {
                 }
                 Next::Batch => self.run_batch(input, &mut reply),
                 Next::Piece => self.read_piece(input),
+                Next::Asked => self.look_up(),
                 Next::Deliver(incoming) => done = self.deliver(incoming, input, &mut reply),
             }
             if budget <= check {
@@ -330,6 +333,7 @@ fn next(state: &mut State, input: &mut Input, budget: &mut usize, most_output: u
         }
         match state.session.handle_frame(frame, owner) {
             Ok(Some(incoming)) => return Next::Deliver(incoming),
+            Ok(None) if state.session.is_asked() => return Next::Asked,
             Ok(None) => {}
             Err(_) => return Next::Turned(Turned::Ended),
         }

@@ -11,6 +11,7 @@ mod driving;
 mod holding;
 mod input;
 mod liveness;
+mod offer;
 mod piece;
 mod slot;
 mod watching;
@@ -26,6 +27,7 @@ pub use books::Books;
 pub use driving::Turned;
 pub(crate) use holding::{note_call, note_interface};
 pub use input::Input;
+pub use offer::{LookUp, MainObject, Offer};
 pub(crate) use slot::SlotRef;
 
 use crate::bell::Ringer;
@@ -37,6 +39,7 @@ use crate::limits::Limits;
 use crate::local::{Gather, LocalSlot, knot};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::{Schema, SchemaBuilder};
+pub use crate::session::Greeting;
 use crate::session::{Cap, Event, Parts, Room, Session, SlotKey};
 use crate::sink::{Running, Sink};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +59,8 @@ struct Shared {
 
 struct State {
     session: Session<Waiting>,
+    /// Finds the main object when the peer has said what it wants.
+    look_up: Option<LookUp>,
     /// The driver, while it sleeps.
     driver: Option<Waker>,
     /// Those who wait for the line to be empty.
@@ -143,14 +148,19 @@ impl Connection {
     /// A connection that offers `main` as its object 0, a target or a stub of this interface. Its greeting waits to
     /// be sent.
     pub fn new(limits: Limits, main: Option<(Handle, &'static Interface)>) -> Self {
+        let offer =
+            main.map_or(Offer::Nothing, |(handle, interface)| Offer::Main(MainObject::of(handle, interface)));
+        Self::open(limits, offer, &Greeting::default())
+    }
+
+    /// A connection that offers something and wants something of its peer. Its greeting waits to be sent.
+    pub fn open(limits: Limits, offer: Offer, wanted: &Greeting) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let main = main.map(|(handle, interface)| Capability {
-            handle: handle.into_shared(),
-            interface: Some(interface),
-        });
+        let (exports, look_up) = offer.into_exports();
         let state = State {
-            session: Session::new(id, limits, main, ""),
+            session: Session::open(id, limits, exports, wanted),
+            look_up,
             driver: None,
             ready: Vec::new(),
             sent: Vec::new(),
@@ -548,7 +558,7 @@ fn settle(slot: &Arc<LocalSlot>, target: Result<Capability, Error>) {
     slot.settle_outcome(promised(target));
 }
 
-/// A settled target as the result of a call that gives a stub.
+/// The outcome of a call that gives a stub.
 pub(crate) fn promised(target: Result<Capability, Error>) -> Outcome<Capability> {
     match target {
         Ok(capability) => Outcome::Value(Answer {

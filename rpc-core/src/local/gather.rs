@@ -57,7 +57,7 @@ impl Gather {
             Repr::Slot(slot) => slot.subscribe(Arc::clone(self), param),
             Repr::Shared(slot) => slot.subscribe(Arc::clone(self), param),
             Repr::Broken(error) => self.fill(param, Err(error.upstream())),
-            Repr::Local(_) | Repr::Relay(_) => {
+            Repr::Local(_) | Repr::Relay(_) | Repr::Address(_) => {
                 let error = Error::new(crate::error::ErrorKind::Unsupported, "a stub is not a promise");
                 self.fill(param, Err(error));
             }

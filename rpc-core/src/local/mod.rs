@@ -14,6 +14,7 @@ pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot}
 use crate::bell::Ringer;
 use crate::dispatch::Target;
 use crate::fuse::Fuse;
+use crate::invocation::Invocation;
 use crate::weak::Look;
 
 /// The stubs of this process on a target, and the exports of it. The target is dropped after the last is gone,
@@ -22,11 +23,39 @@ pub(crate) struct LocalRef {
     target: Option<Arc<dyn Target>>,
     /// Those who wait, without holding a stub, for the last to go.
     watched: OnceLock<Ringer>,
+    /// What the stub came out of, which lasts as long as there is one. Boxed, because hardly any stub has it.
+    within: Option<Box<Within>>,
 }
+
+/// The invocations that a stub came out of, one through the other.
+struct Within(Vec<Arc<dyn Invocation>>);
+
+/// Invocations that one stub keeps. A stub that was handed on more often keeps the first of them.
+const MOST_WITHIN: usize = 16;
 
 impl LocalRef {
     pub(crate) fn new(target: Arc<dyn Target>) -> Arc<Self> {
-        Arc::new(Self { target: Some(target), watched: OnceLock::new() })
+        Arc::new(Self { target: Some(target), watched: OnceLock::new(), within: None })
+    }
+
+    /// Has an invocation last as long as the reference: this one, if it is the only one, else another to the same target.
+    pub(crate) fn hold(this: &mut Arc<Self>, invocation: &Arc<dyn Invocation>) {
+        if Arc::get_mut(this).is_none() {
+            let within = this.within.as_ref().map(|within| Box::new(Within(within.0.clone())));
+            let target = Some(Arc::clone(this.target()));
+            *this = Arc::new(Self { target, watched: OnceLock::new(), within });
+        }
+        let Some(own) = Arc::get_mut(this) else { return };
+        let Within(invocations) =
+            &mut **own.within.get_or_insert_with(|| Box::new(Within(Vec::with_capacity(1))));
+        if invocations.len() < MOST_WITHIN {
+            invocations.push(Arc::clone(invocation));
+        }
+    }
+
+    /// The target, if this is the only reference: its end is then its holder's business.
+    pub(crate) fn into_target(this: Arc<Self>) -> Option<Arc<dyn Target>> {
+        Arc::into_inner(this)?.target.take()
     }
 
     #[expect(clippy::expect_used, reason = "only `drop` takes the target")]

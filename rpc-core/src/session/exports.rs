@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
+use super::greeting::Named;
 use super::{Event, Parts, Place, Session, event::Retired, ids::IdHasher};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
@@ -13,6 +14,8 @@ use crate::wire::{MAX_CAPS, WireCap};
 #[derive(Default)]
 pub(crate) struct Exports {
     main: Option<Capability>,
+    /// Where the main object is looked up by the name that the peer wants.
+    pub(super) named: Named,
     // Both keys are this side's own: no peer chooses them.
     by_id: HashMap<i64, Export, BuildHasherDefault<IdHasher>>,
     by_identity: HashMap<usize, i64, BuildHasherDefault<IdHasher>>,
@@ -27,6 +30,16 @@ struct Export {
 impl Exports {
     pub(crate) fn new(main: Option<Capability>) -> Self {
         Self { main, ..Self::default() }
+    }
+
+    /// Exports whose main object is known when the peer has said what it wants.
+    pub(crate) fn by_name() -> Self {
+        Self { named: Named::Unasked, ..Self::default() }
+    }
+
+    /// Sets the main object. What was not needed comes back.
+    pub(super) fn set_main(&mut self, main: Capability) -> Option<Capability> {
+        self.main.replace(main)
     }
 
     pub(crate) fn len(&self) -> usize {

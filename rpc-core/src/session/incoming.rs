@@ -106,8 +106,9 @@ impl<P: Parts> Session<P> {
             Message::Ping => self.handle_ping(),
             // It has been noticed that something came, which is all that it says.
             Message::Pong => {}
-            Message::Hello { version, window, frame_bytes, name: _ } => {
+            Message::Hello { version, window, frame_bytes, name, props } => {
                 self.handle_hello(version, window, frame_bytes)?;
+                self.ask(name, props);
             }
             Message::Piece { body, bytes } => self.handle_piece(body, bytes)?,
             Message::Discard { body } => self.handle_discard(body)?,
@@ -345,10 +346,7 @@ impl<P: Parts> Session<P> {
             }
             return match self.exports.get(target) {
                 Some(target) => Ok(Target::Here(target.clone())),
-                None if target == 0 => {
-                    let text = "this side offers no main object";
-                    Ok(Target::Failed(Error::new(ErrorKind::Unsupported, text)))
-                }
+                None if target == 0 => Ok(Target::Failed(self.no_main())),
                 None => Err(format!("it called the export {target}, which it does not hold")),
             };
         }

@@ -17,6 +17,7 @@ mod books;
 mod embargo;
 mod event;
 mod exports;
+mod greeting;
 mod handles;
 mod health;
 mod holds;
@@ -40,6 +41,7 @@ pub(crate) use bodies::Space;
 pub(crate) use embargo::Embargo;
 pub(crate) use event::{Cap, Event, Filled, Incoming, IncomingBody, Parts, Place, TargetKey, What};
 pub(crate) use exports::Exports;
+pub use greeting::Greeting;
 pub(crate) use health::Health;
 pub(crate) use ids::{IdMap, Slab, SlotKey};
 pub(crate) use imports::{Called, Import, Polled};
@@ -50,6 +52,7 @@ use sites::Sites;
 
 use bodies::Bodies;
 
+#[cfg(any(test, fuzzing))]
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{INITIAL_WINDOW, Limits, MAX_KEPT};
@@ -146,9 +149,16 @@ pub(crate) struct Session<P: Parts> {
 
 impl<P: Parts> Session<P> {
     /// A session that offers `main` as object 0. The greeting is in `out` already.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn new(id: u64, limits: Limits, main: Option<Capability>, wanted: &str) -> Self {
+        let greeting = Greeting { name: wanted.to_owned(), props: String::new() };
+        Self::open(id, limits, Exports::new(main), &greeting)
+    }
+
+    /// A session with these exports, which wants something of its peer. The greeting is in `out` already.
+    pub(crate) fn open(id: u64, limits: Limits, exports: Exports, wanted: &Greeting) -> Self {
         let mut out = Out::default();
-        out.hello(limits.window_bytes, limits.frame_bytes, wanted);
+        out.hello(limits.window_bytes, limits.frame_bytes, &wanted.name, &wanted.props);
         Self {
             id,
             peer_frame_bytes: limits.frame_bytes,
@@ -173,7 +183,7 @@ impl<P: Parts> Session<P> {
             window_left: INITIAL_WINDOW as i64,
             peer_window: i64::MAX,
             peer_leaving: false,
-            exports: Exports::new(main),
+            exports,
             answers: Slab::new(),
             answer_ids: IdMap::default(),
             received_calls: 0,
@@ -217,6 +227,11 @@ impl<P: Parts> Session<P> {
             Phase::Open => None,
             Phase::Ended(reason) => Some(reason),
         }
+    }
+
+    /// Whether calls made now are served, as far as is known.
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.ended().is_none() && !self.peer_leaving && !self.leaving
     }
 
     /// Entries of the two tables: what the peer may call of us without its main object, and what we hold.

@@ -11,8 +11,8 @@ pub(crate) enum Message<'a> {
         version: u16,
         window: u64,
         frame_bytes: u64,
-        #[allow(dead_code, reason = "nothing is offered by name yet")]
         name: &'a str,
+        props: &'a str,
     },
     Call(CallMessage<'a>),
     Answer {
@@ -219,11 +219,12 @@ pub(crate) fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Message<'a>
                 version: u16::from_le_bytes([version[0], version[1]]),
                 window: input.varint()?,
                 frame_bytes: input.varint()?,
-                // Later versions may say more in their greeting: what follows the name is not looked at.
-                name: {
-                    let name = input.text()?;
+                name: input.text()?,
+                // Later versions may say more in their greeting: what follows the props is not looked at.
+                props: {
+                    let props = if input.0.is_empty() { "" } else { input.text()? };
                     input.0 = &[];
-                    name
+                    props
                 },
             }
         }

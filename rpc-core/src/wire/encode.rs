@@ -201,13 +201,16 @@ impl Out {
         self.bytes.extend_from_slice(&encoded.bytes[done..]);
     }
 
-    pub(crate) fn hello(&mut self, window: usize, frame_bytes: usize, name: &str) {
+    pub(crate) fn hello(&mut self, window: usize, frame_bytes: usize, name: &str, props: &str) {
         let frame = self.begin(kind::HELLO);
         self.bytes.extend_from_slice(&MAGIC);
         self.bytes.extend_from_slice(&VERSION.to_le_bytes());
         put_varint(&mut self.bytes, window as u64);
         put_varint(&mut self.bytes, frame_bytes as u64);
         self.text(name);
+        if !props.is_empty() {
+            self.text(props);
+        }
         self.end(frame);
     }
 

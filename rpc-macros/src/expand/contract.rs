@@ -14,6 +14,7 @@ use syn::spanned::Spanned;
 use syn::{GenericArgument, Generics, Path, PathArguments, Type, parse_quote};
 
 use super::convert::{self, Conversion};
+use super::entrypoint::Entrypoint;
 use super::{bare_names, in_block, library, lints, stub, table, used_params, with_param};
 use crate::model::{Owner, Parent, Target};
 use crate::parse::{Body, Function, Member, TraitBlock};
@@ -214,6 +215,8 @@ pub(crate) struct Implementation<'a> {
     pub(crate) target: &'a Type,
     /// Whether the target travels as the stub of another contract when it is returned by value.
     pub(crate) secondary: bool,
+    /// What makes the target an entrypoint, if it is one.
+    pub(crate) entrypoint: Option<&'a Entrypoint>,
 }
 
 impl Implementation<'_> {
@@ -224,14 +227,11 @@ impl Implementation<'_> {
         let declared = stub_alias(&alias, self.generics, self.contract, &self.name);
         let (_, used) = used_params(self.generics, self.contract.to_token_stream());
         let target = self.target;
-        let conversion = Conversion {
-            generics: self.generics,
-            target,
-            stub: &quote!(#alias<#(#used,)* #target>),
-            span: self.name.span(),
-        };
+        let stub = quote!(#alias<#(#used,)* #target>);
+        let conversion = Conversion { generics: self.generics, target, stub: &stub, span: self.name.span() };
         let conversions = conversion.print();
         let value = (!self.secondary).then(|| conversion.value());
-        in_block(&self.private, &quote!(#declared #conversions #value))
+        let entrypoint = self.entrypoint.map(|entrypoint| entrypoint.print(target, &stub));
+        in_block(&self.private, &quote!(#declared #conversions #value #entrypoint))
     }
 }

@@ -4,6 +4,8 @@
 pub(crate) mod contract;
 pub(crate) mod convert;
 pub(crate) mod describe;
+pub(crate) mod entrypoint;
+pub(crate) mod env;
 pub(crate) mod stub;
 pub(crate) mod table;
 pub(crate) mod value;

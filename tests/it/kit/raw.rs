@@ -47,11 +47,21 @@ pub fn frame(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
 }
 
 pub fn hello() -> Vec<u8> {
-    hello_with_window(64 << 20)
+    greeting(64 << 20, "", "")
 }
 
 pub fn hello_with_window(bytes: u64) -> Vec<u8> {
-    frame(0, &[b"FARC", &[1, 0], &number(bytes), &number(32 << 20), &text("")])
+    greeting(bytes, "", "")
+}
+
+/// A greeting that wants what has this name, with these props.
+pub fn hello_for(name: &str, props: &str) -> Vec<u8> {
+    greeting(64 << 20, name, props)
+}
+
+fn greeting(window: u64, name: &str, props: &str) -> Vec<u8> {
+    let props = if props.is_empty() { Vec::new() } else { text(props) };
+    frame(0, &[b"FARC", &[1, 0], &number(window), &number(32 << 20), &text(name), &props])
 }
 
 pub fn finish(call: i64, cancel: bool) -> Vec<u8> {
@@ -401,6 +411,11 @@ impl Stage {
         &self.endpoint
     }
 
+    /// What this endpoint offers.
+    pub fn of(transport: Transport, endpoint: Endpoint) -> Self {
+        Self { endpoint, transport }
+    }
+
     /// A peer that has said nothing yet.
     pub async fn silent(&self) -> Raw {
         let (stream, served) = pipe(self.transport).await;
@@ -411,8 +426,13 @@ impl Stage {
 
     /// A peer that has greeted and was greeted.
     pub async fn raw(&self) -> Raw {
+        self.raw_wanting("", "").await
+    }
+
+    /// The same, which wants what has this name.
+    pub async fn raw_wanting(&self, name: &str, props: &str) -> Raw {
         let mut raw = self.silent().await;
-        raw.send(&hello()).await;
+        raw.send(&hello_for(name, props)).await;
         assert_eq!(raw.next().await, Some(Got::Hello));
         raw
     }

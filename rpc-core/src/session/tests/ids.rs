@@ -197,7 +197,7 @@ fn nothing_comes_before_the_greeting_and_only_one_greeting() {
     side.handle(&hello[LENGTH_BYTES..]).unwrap();
     assert_eq!(refusal(&mut side, &hello[LENGTH_BYTES..]), "it greeted twice");
     let mut side = Side::new(&limits);
-    let mut other = encode(&Message::Hello { version: 1, window: 1, frame_bytes: 1, name: "" });
+    let mut other = encode(&Message::Hello { version: 1, window: 1, frame_bytes: 1, name: "", props: "" });
     other[5] = 2;
     assert_eq!(refusal(&mut side, &other), "it speaks version 2 of the wire, this side speaks 1");
 }

@@ -1,0 +1,194 @@
+//! Props, and bindings of a worker to its own entrypoints.
+
+use farcall::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use super::{call, host, socket};
+use crate::kit::raw::{Call, Stage, method};
+use crate::kit::{Transport, behaviours, in_time};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scope {
+    user: String,
+    #[serde(default)]
+    level: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Room {
+    number: i64,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { number: 7 }
+    }
+}
+
+pub struct Scoped {
+    ctx: Ctx,
+}
+
+#[entrypoint(props = Scope)]
+impl Scoped {
+    fn new(_env: Arc<()>, ctx: Ctx) -> Self {
+        Self { ctx }
+    }
+
+    pub fn who(&self) -> String {
+        let scope: Scope = self.ctx.props().unwrap();
+        format!("{} {}", scope.user, scope.level)
+    }
+}
+
+pub struct Rooms {
+    ctx: Ctx,
+}
+
+#[entrypoint(default, props = Room)]
+impl Rooms {
+    fn new(_env: Arc<()>, ctx: Ctx) -> Self {
+        Self { ctx }
+    }
+
+    pub fn number(&self) -> i64 {
+        self.ctx.props::<Room>().unwrap().number
+    }
+
+    /// A binding to another entrypoint of this worker, made for this user.
+    pub fn scoped(&self, user: String) -> ScopedStub {
+        let scoped = self.ctx.exports().service::<Scoped>().unwrap();
+        ScopedStub::clone(&scoped.with_props(&Scope { user, level: 3 }).unwrap())
+    }
+
+    pub async fn ask_itself(&self) -> Vec<i64> {
+        let own = self.ctx.exports().service::<Self>().unwrap();
+        let other = own.with_props(&Room { number: 12 }).unwrap();
+        vec![own.number().await.unwrap(), other.number().await.unwrap()]
+    }
+}
+
+#[derive(Env)]
+pub struct Env {
+    scoped: Service<ScopedStub>,
+}
+
+pub struct Asker {
+    env: Arc<Env>,
+}
+
+#[entrypoint]
+impl Asker {
+    fn new(env: Arc<Env>, _ctx: Ctx) -> Self {
+        Self { env }
+    }
+
+    pub async fn ask(&self) -> Result<String, Error> {
+        self.env.scoped.who().await
+    }
+}
+
+behaviours! {
+    async fn r248_without_props_a_callee_gets_the_default_of_its_type(transport: Transport) {
+        let host = host::<(Rooms, Scoped)>(transport, "").await;
+        let (rooms, _caller) = call::<RoomsStub>(transport, &host, "service").await;
+        assert_eq!(rooms.number().await.unwrap(), 7);
+        // And where there is no default, none is let in.
+        let (scoped, _caller) = call::<ScopedStub>(transport, &host, "service/Scoped").await;
+        let error = scoped.who().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadArguments);
+        assert!(error.message().contains("missing field `user`"), "{error}");
+    }
+
+    async fn r249_exports_are_bindings_to_own_entrypoints(transport: Transport) {
+        let host = host::<(Rooms, Scoped)>(transport, "").await;
+        let (rooms, _caller) = call::<RoomsStub>(transport, &host, "service").await;
+        assert_eq!(rooms.ask_itself().await.unwrap(), [7, 12]);
+    }
+
+    async fn r250_export_with_props_is_passed_to_others(transport: Transport) {
+        let host = host::<(Rooms, Scoped)>(transport, "").await;
+        let (rooms, _caller) = call::<RoomsStub>(transport, &host, "service").await;
+        let (ann, bob) = (rooms.scoped("ann").await.unwrap(), rooms.scoped("bob"));
+        assert_eq!(ann.who().await.unwrap(), "ann 3");
+        assert_eq!(bob.who().await.unwrap(), "bob 3");
+    }
+}
+
+const B: (&str, &str) = ("b.toml", "name = \"b\"");
+
+#[tokio::test]
+async fn r247_props_of_a_binding_reach_the_callee() {
+    let a = "name = \"a\"\nservices = [{ binding = \"scoped\", service = \"b\", props = { user = \"ann\", level = 2 } }]";
+    let host = Host::from_texts([("a.toml", a), B]).unwrap().environment([]);
+    let host = host.worker_of::<Asker>("a").worker_of::<Scoped>("b").start().await.unwrap();
+    assert_eq!(host.service::<AskerStub>("a").ask().await.unwrap(), "ann 2");
+}
+
+#[tokio::test]
+async fn r248_props_that_do_not_fit_are_an_error_at_the_start() {
+    for props in ["{ level = 2 }", "{ user = 5 }", "{}"] {
+        let services = format!("services = [{{ binding = \"scoped\", service = \"b\", props = {props} }}]");
+        let a = format!("name = \"a\"\n{services}");
+        let host = Host::from_texts([("a.toml", a.as_str()), B]).unwrap().environment([]);
+        let error = host.worker_of::<Asker>("a").worker_of::<Scoped>("b").start().await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("a.toml: services.scoped: the entrypoint `Scoped` of the service `b`: "),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn r247_props_cross_where_those_who_connect_are_trusted() {
+    in_time(async {
+        for (trusted, expected) in [(true, Ok("ann 2")), (false, Err(ErrorKind::Unsupported))] {
+            let address = format!("unix:{}", socket().display());
+            let b = format!("name = \"b\"\nlisten = [{{ address = \"{address}\", trust_props = {trusted} }}]");
+            let b = Host::from_texts([("b.toml", b.as_str())]).unwrap().environment([]);
+            let b = b.worker::<Scoped>().start().await.unwrap();
+            let a = format!(
+                "name = \"a\"\nservices = [{{ binding = \"scoped\", service = \"b\", address = \"{address}\", props = {{ user = \"ann\", level = 2 }} }}]"
+            );
+            let a = Host::from_texts([("a.toml", a.as_str())]).unwrap().environment([]);
+            let a = a.worker::<Asker>().start().await.unwrap();
+            let asked = a.service::<AskerStub>("a").ask().await;
+            match expected {
+                Ok(text) => assert_eq!(asked.unwrap(), text),
+                Err(kind) => {
+                    let error = asked.unwrap_err();
+                    let error = error.user().unwrap();
+                    assert_eq!(error.kind(), kind);
+                    assert!(error.message().contains("trust_props"), "{error}");
+                }
+            }
+            drop(b);
+        }
+    })
+    .await;
+}
+
+behaviours! { wire
+    async fn r247_peer_cannot_set_props(transport: Transport) {
+        let host = host::<(Rooms, Scoped)>(transport, "").await;
+        let stage = Stage::of(transport, host.endpoint());
+        let who = Call::of(method::<ScopedStub>("who"), &[]);
+        for props in ["{\"user\":\"root\"}", "nonsense", "[]"] {
+            let mut raw = stage.raw_wanting("service/Scoped", props).await;
+            let text = raw.refused(&who, crate::workers::UNSUPPORTED).await;
+            assert!(text.contains("takes no props"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn props_of_a_context_made_by_hand() {
+    let scope = Scope { user: "ann".to_owned(), level: 1 };
+    let ctx = Ctx::for_test_with_props(&scope).unwrap();
+    assert_eq!(ctx.props::<Scope>().unwrap(), scope);
+    assert!(ctx.exports().service::<Scoped>().is_err());
+    assert!(Ctx::for_test_with_props(&5).is_err());
+}
