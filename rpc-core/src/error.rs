@@ -227,7 +227,8 @@ impl Error {
     pub(crate) fn upstream(&self) -> Self {
         match self.0.kind {
             ErrorKind::Upstream => self.clone(),
-            ErrorKind::Disconnected => self.clone().with_may_have_run(false),
+            // It is as true of the call behind it: both have one deadline.
+            ErrorKind::Disconnected | ErrorKind::DeadlineExceeded => self.clone().with_may_have_run(false),
             kind => Self(Arc::new(Inner {
                 kind: ErrorKind::Upstream,
                 origin: kind,

@@ -160,7 +160,8 @@ fn run_encoded(
 ) {
     let mut reply = Reply::from_pool();
     let args = std::mem::replace(&mut call.args, Args::Taken);
-    let mut encoded = Call { info: call.info, args, reply: ReplyTo::Encode(&mut reply), step: Step::Idle };
+    let to = ReplyTo::Encode(&mut reply);
+    let mut encoded = Call { info: call.info, args, reply: to, step: Step::Idle, context: call.context };
     run(target, found, &mut encoded, sink, invocation);
     call.step = encoded.step;
     if let Step::Done | Step::Idle = call.step {

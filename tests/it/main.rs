@@ -14,6 +14,7 @@ mod carriers;
 mod closed;
 mod concurrency;
 mod contracts;
+mod deadlines;
 mod disposal;
 mod documentation;
 mod echo_wire;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::arg::{ArgDecoder, ParamList};
 use crate::codec::{CapTable, Capability, FilledArg, ValueEncoder};
+use crate::context::CallContext;
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::MethodInfo;
@@ -26,6 +27,7 @@ pub struct Call<'a> {
     pub(crate) args: Args<'a>,
     pub(crate) reply: ReplyTo<'a>,
     pub(crate) step: Step,
+    pub(crate) context: &'a CallContext,
 }
 
 /// Where the arguments are.

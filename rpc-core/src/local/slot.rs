@@ -501,6 +501,11 @@ impl LocalHandle {
         Self { slot: Arc::clone(&self.slot), path, done: false }
     }
 
+    /// The method of the call, for people.
+    pub(crate) fn method(&self) -> Option<&'static str> {
+        self.slot.info.map(|info| info.name)
+    }
+
     pub(crate) fn downgrade(&self) -> Weak<LocalSlot> {
         Arc::downgrade(&self.slot)
     }

@@ -309,6 +309,11 @@ impl<P: Parts> Session<P> {
         }
     }
 
+    /// The method of a call, for people.
+    pub(crate) fn method_of(&self, key: SlotKey) -> Option<&'static str> {
+        self.imports.get(key)?.schema.and_then(Schema::method)
+    }
+
     /// What waits for a call.
     #[inline]
     pub(crate) fn waiter_mut(&mut self, key: SlotKey) -> Option<&mut P::Waiter> {
