@@ -12,6 +12,7 @@ mod calls;
 mod cancellation;
 mod carriers;
 mod closed;
+mod closed_relays;
 mod concurrency;
 mod contracts;
 mod deadlines;

@@ -36,7 +36,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodInfo};
 use crate::limits::Limits;
-use crate::local::{Gather, LocalSlot, knot};
+use crate::local::{Gather, LocalSlot, knot, leads_to};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::{Schema, SchemaBuilder};
 pub use crate::session::Greeting;
@@ -551,9 +551,9 @@ static CAPABILITY: LazyLock<Schema> = LazyLock::new(|| Schema::describe(SchemaBu
 
 /// What a promised stub turns out to be. One that turns out to be itself leads nowhere, and would keep itself for ever.
 fn settle(slot: &Arc<LocalSlot>, target: Result<Capability, Error>) {
-    let target = target.and_then(|target| match &target.handle.0 {
-        Repr::LocalCall(local) if local.leads_to(slot) => Err(knot()),
-        _ => Ok(target),
+    let target = target.and_then(|target| match leads_to(&target.handle, slot) {
+        true => Err(knot()),
+        false => Ok(target),
     });
     slot.settle_outcome(promised(target));
 }

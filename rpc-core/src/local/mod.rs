@@ -9,11 +9,10 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) use gather::Gather;
 pub(crate) use mailbox::{Entry, Mailbox, is_running, push};
-pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot};
+pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot, leads_to};
 
 use crate::bell::Ringer;
 use crate::dispatch::Target;
-use crate::fuse::Fuse;
 use crate::invocation::Invocation;
 use crate::weak::Look;
 
@@ -63,14 +62,9 @@ impl LocalRef {
         self.target.as_ref().expect("the target is there until the reference goes")
     }
 
-    /// Whether the stubs on the target are broken, and how to wait for that, or for the last of them to go.
+    /// How to wait for the last stub on the target to go: they never break.
     pub(crate) fn look(&self) -> Look {
-        let gone = self.watched.get_or_init(Ringer::default).hearing();
-        match self.target().fuse().map(Fuse::look) {
-            None => Look::Waits(vec![gone]),
-            Some(Ok(blown)) => Look::Waits(vec![gone, blown]),
-            Some(Err(reason)) => Look::Broken(reason),
-        }
+        Look::Waits(vec![self.watched.get_or_init(Ringer::default).hearing()])
     }
 }
 

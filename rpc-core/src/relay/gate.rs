@@ -1,9 +1,10 @@
 //! [`Gate`]: what is revoked together, and the books of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::{GatedCall, Relay};
+use crate::bell::Hearing;
 use crate::error::Error;
 use crate::fuse::Fuse;
 use crate::reason::Reason;
@@ -13,10 +14,8 @@ use crate::session::{Slab, SlotKey, TargetKey};
 pub(crate) struct Gate {
     /// Whether everything that goes through it is wrapped.
     pub(super) membrane: bool,
-    /// Why it is closed, once it is: the first reason stays.
-    reason: OnceLock<Error>,
-    /// Who waits for that.
-    pub(super) fuse: Fuse,
+    /// Why it is closed, once it is, and who waits for that.
+    fuse: Fuse,
     state: Mutex<State>,
 }
 
@@ -47,14 +46,14 @@ impl Side {
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("membrane", &self.membrane).field("reason", &self.reason.get()).finish()
+        f.debug_struct("Gate").field("membrane", &self.membrane).field("reason", &self.reason()).finish()
     }
 }
 
 impl Gate {
     pub(crate) fn new(membrane: bool) -> Arc<Self> {
         let state = State { relays: Slab::new(), calls: Slab::new(), known: HashMap::new() };
-        Arc::new(Self { membrane, reason: OnceLock::new(), fuse: Fuse::new(), state: Mutex::new(state) })
+        Arc::new(Self { membrane, fuse: Fuse::default(), state: Mutex::new(state) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -63,12 +62,17 @@ impl Gate {
 
     /// Why everything through it fails, if it was revoked.
     pub(crate) fn reason(&self) -> Option<&Error> {
-        self.reason.get()
+        self.fuse.reason().map(Reason::error)
+    }
+
+    /// The same; else a way to wait for it.
+    pub(super) fn look(&self) -> Result<Hearing, Reason> {
+        self.fuse.look()
     }
 
     /// The reason for a call that was under way.
     pub(super) fn struck(&self) -> Error {
-        match self.reason.get() {
+        match self.reason() {
             Some(reason) => reason.clone().with_may_have_run(true),
             None => Error::new(crate::error::ErrorKind::Disposed, "the promise was used up already"),
         }
@@ -76,7 +80,7 @@ impl Gate {
 
     /// Closes it for good. Tells whether this did it.
     pub(crate) fn revoke(&self, reason: Error) -> bool {
-        if self.reason.set(reason.clone()).is_err() {
+        if !self.fuse.blow(Reason::Revoked(reason)) {
             return false;
         }
         let (mut relays, mut calls, _known) = {
@@ -95,7 +99,6 @@ impl Gate {
                 gated.cut();
             }
         }
-        self.fuse.blow(Reason::Revoked(reason));
         true
     }
 
@@ -113,7 +116,7 @@ impl Gate {
         known: Option<(Side, TargetKey)>,
     ) -> Result<SlotKey, Error> {
         let mut state = self.lock();
-        if let Some(reason) = self.reason.get() {
+        if let Some(reason) = self.reason() {
             return Err(reason.clone());
         }
         let key = state.relays.insert(Arc::downgrade(relay));
@@ -137,7 +140,7 @@ impl Gate {
 
     pub(super) fn enter_call(&self, call: &Arc<GatedCall>) -> Result<SlotKey, Error> {
         let mut state = self.lock();
-        if let Some(reason) = self.reason.get() {
+        if let Some(reason) = self.reason() {
             return Err(reason.clone());
         }
         Ok(state.calls.insert(Arc::downgrade(call)))
