@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::arg::{ArgEncoder, ArgList, ParamList};
 use crate::codec::Encoded;
-use crate::context::{CallContext, is_outside, outgoing};
+use crate::context::{CallContext, is_outside, is_traced, outgoing};
 use crate::dispatch::OwnedArgs;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
@@ -116,6 +116,11 @@ pub fn call<R: RpcReturn, P: ParamList, A: ArgList<P>>(
     let promise = call_untyped(handle, interface, index, args);
     if recording() {
         note_call(&promise, interface, index);
+    }
+    if is_traced()
+        && let Some(info) = interface.method(index)
+    {
+        crate::connection::trace_call(&promise, interface.name, info.name);
     }
     Promise::from_handle(promise)
 }

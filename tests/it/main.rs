@@ -53,6 +53,7 @@ mod security;
 mod shutdown;
 mod signatures;
 mod snapshot;
+mod spans;
 mod stalled;
 mod tail_calls;
 mod third_party;

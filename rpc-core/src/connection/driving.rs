@@ -6,7 +6,7 @@ use super::input::{Found, Input};
 use super::piece::PieceHead;
 use super::{Connection, State};
 use crate::codec::{Capability, Encoded, FilledArg, SPLICE_FROM};
-use crate::context::CallContext;
+use crate::context::{CallContext, is_traced};
 use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Repr;
@@ -165,6 +165,13 @@ impl Connection {
                 return true;
             }
         };
+        let traced;
+        let context = if is_traced() {
+            traced = context.traced(local.target().interface().name, found.info, bytes);
+            &traced
+        } else {
+            context
+        };
         let mut call = Call {
             info: found.info,
             args: args.with_present(found.present),
@@ -175,8 +182,12 @@ impl Connection {
         let mut make_sink = || self.running_sink(id, flags, bytes);
         let _driving = crate::waiting::driving(self.id());
         match deliver(local.target(), found, &mut call, &mut make_sink) {
-            Delivered::Done => true,
+            Delivered::Done => {
+                context.ended(&reply.status);
+                true
+            }
             Delivered::Reply(ready) => {
+                context.ended(&ready.status);
                 reply.take_over(ready);
                 true
             }

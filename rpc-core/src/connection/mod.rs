@@ -25,13 +25,14 @@ use std::task::{Context, Poll, Waker};
 #[doc(hidden)]
 pub use books::Books;
 pub use driving::Turned;
-pub(crate) use holding::{note_call, note_interface};
+pub(crate) use holding::{note_call, note_interface, trace_call};
 pub use input::Input;
 pub use offer::{LookUp, MainObject, Offer};
 pub(crate) use slot::SlotRef;
 
 use crate::bell::Ringer;
 use crate::codec::Capability;
+use crate::context::CallSpan;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodInfo};
@@ -122,6 +123,8 @@ enum Forward {
     Arg(Arc<Gather>, u8, Path),
     /// Those who wait for the stub to break look at it again.
     Watch(Ringer),
+    /// The span of the call ends.
+    Span(CallSpan),
 }
 
 impl std::fmt::Debug for Connection {
@@ -250,12 +253,14 @@ impl Connection {
     #[cold]
     fn pass_on_all(&self, forwards: Vec<Forward>, key: SlotKey) {
         for forward in forwards {
-            if let Forward::Watch(ringer) = forward {
-                drop(ringer);
-                continue;
+            match forward {
+                Forward::Watch(ringer) => drop(ringer),
+                Forward::Span(span) => span.ended(self.with(|state| state.session.outcome_in_a_word(key))),
+                forward => {
+                    let (outcome, schema) = self.outcome(key);
+                    pass_on(forward, outcome, schema);
+                }
             }
-            let (outcome, schema) = self.outcome(key);
-            pass_on(forward, outcome, schema);
         }
     }
 
@@ -510,7 +515,7 @@ fn pass_on(forward: Forward, outcome: Outcome<Capability>, schema: Option<&'stat
             sink.send(passed_reply(outcome.part(&path), info));
         }
         Forward::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
-        Forward::Watch(ringer) => drop(ringer),
+        Forward::Watch(_) | Forward::Span(_) => {}
     }
 }
 

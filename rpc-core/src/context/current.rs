@@ -3,6 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use tracing::Span;
+use tracing::span::EnteredSpan;
+
 use super::{CallContext, Inner};
 use crate::error::Error;
 
@@ -20,6 +23,7 @@ pub(crate) struct Guard {
     depth: u8,
     /// Whether [`CURRENT`] was replaced, and what it was.
     before: Option<Option<Arc<Inner>>>,
+    span: Option<EnteredSpan>,
 }
 
 /// Makes a context the current one.
@@ -28,7 +32,8 @@ pub(crate) fn enter(context: &CallContext) -> Guard {
     let more = if context.inner.is_some() { MORE } else { 0 };
     let depth = DEPTH.replace(context.depth | more);
     let before = if (depth | more) & MORE == 0 { None } else { Some(replace(context.inner.clone())) };
-    Guard { depth, before }
+    let span = if more == 0 { None } else { context.span().cloned().map(Span::entered) };
+    Guard { depth, before, span }
 }
 
 /// Does something in a context, which mostly is the current one.
@@ -50,6 +55,7 @@ fn replace(inner: Option<Arc<Inner>>) -> Option<Arc<Inner>> {
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
+        drop(self.span.take());
         DEPTH.set(self.depth);
         if let Some(before) = self.before.take() {
             drop(replace(before));

@@ -8,6 +8,7 @@ mod alarm;
 mod baggage;
 mod current;
 mod metadata;
+mod spans;
 mod trace;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ pub use alarm::{Timer, set_timer};
 use baggage::Baggage;
 pub use baggage::METADATA_BYTES;
 pub(crate) use current::{enter, is_outside, is_within, outgoing, within};
+pub(crate) use spans::{CallSpan, handed_over, is_traced};
 pub use trace::TraceContext;
 
 use crate::error::{Error, ErrorKind};
@@ -53,6 +55,8 @@ struct Inner {
     alarm: Option<Arc<Alarm>>,
     trace: Option<TraceContext>,
     baggage: Baggage,
+    /// Of the method that runs in it: entered with the context, and not sent with calls.
+    span: Option<tracing::Span>,
 }
 
 impl CallContext {

@@ -9,10 +9,10 @@ use std::task::{Context, Poll, Waker};
 use super::call::panicked;
 use super::{Call, Found, MakeSink, OwnedArgs, ReplyTo, Step, Target};
 
-use crate::context::{CallContext, Ticket, enter, within};
+use crate::context::{CallContext, Ticket, enter, is_traced, within};
 use crate::interface::MethodInfo;
 use crate::local::LocalSlot;
-use crate::outcome::Reply;
+use crate::outcome::{Reply, Status};
 use crate::sink::{Running, Sink, Token};
 use crate::spawn::{BoxFuture, spawn};
 use crate::waiting::{Turn, driving, polling};
@@ -117,9 +117,13 @@ fn spawn_start(target: Arc<dyn Target>, found: Found, args: (OwnedArgs, CallCont
     }));
 }
 
-fn start(target: &Arc<dyn Target>, found: Found, (mut args, context): (OwnedArgs, CallContext), sink: Sink) {
+fn start(target: &Arc<dyn Target>, found: Found, args: (OwnedArgs, CallContext), sink: Sink) {
     if sink.is_cancelled() {
         return;
+    }
+    let (mut args, mut context) = args;
+    if is_traced() {
+        context = context.traced(target.interface().name, found.info, args.len());
     }
     if let (OwnedArgs::Typed(_), Some(slot)) = (&args, sink.typed_slot()) {
         return start_typed(target, found, (args, context), sink, &slot);
@@ -136,6 +140,7 @@ fn start(target: &Arc<dyn Target>, found: Found, (mut args, context): (OwnedArgs
         Delivered::Reply(reply) => reply,
         Delivered::Elsewhere => return,
     };
+    context.ended(&reply.status);
     if let Some(sink) = sink {
         sink.send(reply);
     }
@@ -155,8 +160,14 @@ fn start_typed(
     let mut sink = Some(sink);
     let mut make_sink = || sink.take().unwrap_or_else(Sink::nowhere);
     match (deliver_here(target, found, &mut call, &mut make_sink), sink) {
-        (Delivered::Reply(reply), Some(sink)) => sink.send(reply),
-        (Delivered::Done, Some(sink)) => sink.forget(),
+        (Delivered::Reply(reply), Some(sink)) => {
+            context.ended(&reply.status);
+            sink.send(reply);
+        }
+        (Delivered::Done, Some(sink)) => {
+            context.ended(&Status::Delivered);
+            sink.forget();
+        }
         _ => {}
     }
 }
@@ -206,6 +217,7 @@ impl Future for RunningMethod {
         let Some(future) = &mut this.future else { return Poll::Ready(()) };
         if this.token.is_cancelled() {
             this.cancel();
+            this.context.cancelled();
             this.sink = None;
             return Poll::Ready(());
         }
@@ -220,8 +232,10 @@ impl Future for RunningMethod {
                 {
                     let error = deadline.exceeded(this.info.name);
                     this.cancel();
+                    let reply = Reply::failed(error);
+                    this.context.ended(&reply.status);
                     if let Some(sink) = this.sink.take() {
-                        sink.fail(error);
+                        sink.send(reply);
                     }
                     return Poll::Ready(());
                 }
@@ -232,6 +246,7 @@ impl Future for RunningMethod {
             }
             Poll::Ready(mut reply) => {
                 this.future = None;
+                this.context.ended(&reply.status);
                 if let Some(sink) = this.sink.take() {
                     match reply.take_passed() {
                         None => sink.send(reply),

@@ -158,7 +158,10 @@ impl<T: Send + 'static> SerialCell<T> {
             }
             Step::Pending(future) => run_pending(found.info, future, (sink, context), token, None),
             Step::Passed(promise) => promise.pass_result(sink, found.info),
-            _ => sink.send(reply),
+            _ => {
+                context.ended(&reply.status);
+                sink.send(reply);
+            }
         }
         object
     }
