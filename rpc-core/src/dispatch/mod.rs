@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::fuse::Fuse;
 use crate::handle::Handle;
 use crate::interface::{Interface, MethodId};
+use crate::invocation::Guarded;
 use crate::local::Mailbox;
 use crate::sink::Sink;
 
@@ -52,6 +53,11 @@ pub(crate) trait Target: Any + Send + Sync {
 
     /// What breaks the stubs on it, if it is one that can be taken back.
     fn fuse(&self) -> Option<&Fuse> {
+        None
+    }
+
+    /// Itself, if it is one that stands before another.
+    fn guard(&self) -> Option<&Guarded> {
         None
     }
 }

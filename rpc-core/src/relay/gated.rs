@@ -126,7 +126,7 @@ impl Gated {
 
     /// Whether it was revoked, or is broken behind the gate; else how to wait for either.
     pub(super) fn look(&self) -> Look {
-        let mut hearings = match self.gate.fuse.look() {
+        let mut hearings = match self.gate.fuse().look() {
             Ok(hearing) => vec![hearing],
             Err(reason) => return Look::Broken(reason),
         };

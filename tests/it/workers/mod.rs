@@ -1,5 +1,6 @@
 //! Workers: entrypoints, environments, contexts, bindings, and the host that runs them.
 
+mod aborting;
 mod bindings;
 mod contexts;
 mod entrypoints;
