@@ -1,6 +1,8 @@
 //! Workers: entrypoints, environments, contexts, bindings, and the host that runs them.
 
 mod aborting;
+mod addresses;
+mod balancing;
 mod bindings;
 mod contexts;
 mod entrypoints;
