@@ -48,8 +48,18 @@ impl<S: Stub> Service<S> {
     /// are spread over those that there are; calls that go to different ones have no order among each other. The name is
     /// `service` or `service/Entrypoint`; empty, it is the main object of whoever serves there.
     pub fn at<A: Into<String>>(name: impl Into<String>, addresses: impl IntoIterator<Item = A>) -> Self {
+        Self::by(Endpoint::new(), name, addresses)
+    }
+
+    /// The same, connected to by this endpoint: with its limits, its certificates, and what it offers in turn. What it
+    /// wants is the service.
+    pub fn by<A: Into<String>>(
+        endpoint: Endpoint,
+        name: impl Into<String>,
+        addresses: impl IntoIterator<Item = A>,
+    ) -> Self {
         let addresses = addresses.into_iter().map(Into::into).collect();
-        Self::new(ServiceAt::remote(name.into(), addresses), Props::default())
+        Self::new(ServiceAt::remote(name.into(), addresses, endpoint), Props::default())
     }
 
     /// The same service, bound with these props. The host at the other end takes them only where it trusts those who
@@ -98,8 +108,8 @@ impl ServiceAt {
         Self::Local(Arc::new(Local::new(site, None, service, entrypoint, Props::default())))
     }
 
-    pub(crate) fn remote(name: String, addresses: Vec<String>) -> Self {
-        Self::Remote(Remote::new(addresses, Endpoint::new(), Greeting { name, props: String::new() }))
+    pub(crate) fn remote(name: String, addresses: Vec<String>, endpoint: Endpoint) -> Self {
+        Self::Remote(Remote::new(addresses, endpoint, Greeting { name, props: String::new() }))
     }
 
     fn with_props(self, props: Props) -> Self {

@@ -73,8 +73,10 @@ impl Killable {
     }
 
     /// Everything that it runs is dropped, wherever it stands.
-    fn kill(&mut self) {
-        self.runtime.take().unwrap().shutdown_background();
+    async fn kill(&mut self) {
+        let runtime = self.runtime.take().unwrap();
+        let killed = move || runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+        tokio::task::spawn_blocking(killed).await.unwrap();
     }
 }
 
@@ -143,7 +145,7 @@ async fn server_that_is_killed_is_left_out_and_comes_back() {
             let _ = service.which().await.unwrap();
         }
         let at_b = waiting("kill-b").load(SeqCst);
-        hosts[1].kill();
+        hosts[1].kill().await;
         // Those that it ran may have run, and are not made again.
         let mut lost = 0;
         while lost < at_b {

@@ -11,6 +11,7 @@ mod listings;
 mod props;
 mod starting;
 mod stopping;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
