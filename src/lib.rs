@@ -51,8 +51,11 @@ pub use farcall_core::value::{IntoValue, Plain, RpcReturn, RpcValue};
 pub use farcall_core::weak::WeakStub;
 pub use farcall_macros::{RpcValue, rpc_target};
 pub use farcall_transport::{
-    Asked, Driver, Endpoint, Peer, Server, Uri, connect, main_stub, probe, serve, testing,
+    Asked, Certificate, Driver, Endpoint, Peer, Server, Uri, connect, main_stub, probe, serve, testing,
 };
+
+#[cfg(feature = "tls")]
+pub use farcall_transport::Tls;
 
 #[cfg(feature = "host")]
 pub use farcall_host::{

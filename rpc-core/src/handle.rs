@@ -142,7 +142,7 @@ impl Handle {
     pub(crate) fn same_target(&self, other: &Self) -> bool {
         let (this, other) = (self.resolved(), other.resolved());
         match (&this.0, &other.0) {
-            (Repr::Local(a), Repr::Local(b)) => Arc::ptr_eq(a.target(), b.target()),
+            (Repr::Local(a), Repr::Local(b)) => a.same_target(b),
             (Repr::LocalCall(a), Repr::LocalCall(b)) => a.identity() == b.identity() && a.path == b.path,
             (Repr::Address(a), Repr::Address(b)) => a.identity() == b.identity(),
             (Repr::Slot(a), Repr::Slot(b)) => a.same(b),

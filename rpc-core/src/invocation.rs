@@ -4,18 +4,26 @@
 //! which is dropped when the call has ended. Beside the object stands an [`Invocation`], which lasts longer: until the
 //! last stub that came out of the call is gone (row 155).
 
+mod breaker;
+mod guarded;
+mod work;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::connection::passed_reply;
-use crate::dispatch::{Args, Call, Found, MakeSink, ReplyTo, Step, Table, Target};
+pub use breaker::Breaker;
+pub(crate) use guarded::Guarded;
+use work::{Work, follow, with_result_in_sight};
+
+use crate::connection::Connection;
+use crate::dispatch::{Call, Found, MakeSink, Step, Table, Target};
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodId, MethodInfo};
-use crate::local::{LocalRef, LocalSlot, Mailbox};
+use crate::local::{LocalRef, Mailbox};
 use crate::outcome::Reply;
 use crate::spawn::BoxFuture;
 use crate::stub_impls::StubOf;
@@ -25,6 +33,12 @@ pub trait Invocation: Send + Sync + 'static {
     /// Whether the call is to end before its method returns, and with which error. Asked before each poll of the
     /// method; who answers `Pending` keeps the waker.
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Error>;
+
+    /// What breaks the stubs that come out of the call.
+    fn breaker(&self) -> &Breaker;
+
+    /// Whether the call came over this connection: what lives behind it belongs to the caller.
+    fn came_over(&self, connection: &Connection) -> bool;
 
     /// The method has ended: it returned or failed, or, with `false`, its caller gave it up.
     fn returned(&self, by_itself: bool);
@@ -104,13 +118,7 @@ impl<T: Send + 'static, M: Fn() -> Made<T> + Send + Sync + 'static> Target for A
                 return call.fail(error);
             }
         };
-        match call.reply {
-            // Stubs can be found in a result only where it is encoded.
-            ReplyTo::Typed(slot) if found.info.result_has_caps => {
-                run_encoded(&target, found, call, slot, sink, &invocation);
-            }
-            _ => run(&target, found, call, sink, &invocation),
-        }
+        with_result_in_sight(call, |call| run(&target, found, call, sink, &invocation));
         target.retire();
     }
 
@@ -135,47 +143,12 @@ fn run(
         let invocation = Some(Arc::clone(invocation));
         Box::pin(Within { work, info: found.info, invocation })
     };
-    call.step = match std::mem::replace(&mut call.step, Step::Idle) {
-        Step::Pending(method) => Step::Pending(within(Work::Method(method))),
-        Step::Holding(method, turn) => Step::Holding(within(Work::Method(method)), turn),
-        Step::Passed(promise) => Step::Pending(within(Work::promise(promise))),
-        step @ (Step::Idle | Step::Done | Step::Queued) => {
-            if let ReplyTo::Encode(reply) = &mut call.reply {
-                hold(reply, invocation);
-            }
-            invocation.returned(true);
-            step
+    follow(call, within, |reply| {
+        if let Some(reply) = reply {
+            invocation.breaker().hold(reply, invocation);
         }
-    };
-}
-
-/// The same for a call whose caller would take the result as it is.
-fn run_encoded(
-    target: &Arc<dyn Target>,
-    found: Found,
-    call: &mut Call<'_>,
-    slot: &Arc<LocalSlot>,
-    sink: &mut MakeSink<'_>,
-    invocation: &Arc<dyn Invocation>,
-) {
-    let mut reply = Reply::from_pool();
-    let args = std::mem::replace(&mut call.args, Args::Taken);
-    let to = ReplyTo::Encode(&mut reply);
-    let mut encoded = Call { info: call.info, args, reply: to, step: Step::Idle, context: call.context };
-    run(target, found, &mut encoded, sink, invocation);
-    call.step = encoded.step;
-    if let Step::Done | Step::Idle = call.step {
-        slot.settle_reply(reply);
-    }
-}
-
-/// Has the stubs of a result keep their invocation.
-fn hold(reply: &mut Reply, invocation: &Arc<dyn Invocation>) {
-    for capability in &mut reply.encoded.caps {
-        if let Repr::Local(local) = &mut capability.handle.0 {
-            LocalRef::hold(local, invocation);
-        }
-    }
+        invocation.returned(true);
+    });
 }
 
 /// A method that runs, and its invocation.
@@ -183,43 +156,6 @@ struct Within {
     work: Work,
     info: &'static MethodInfo,
     invocation: Option<Arc<dyn Invocation>>,
-}
-
-/// What a call waits for.
-enum Work {
-    Method(BoxFuture<Reply>),
-    /// The promise that the method returned, and whether it was asked before.
-    Promise(Handle, bool),
-    Over,
-}
-
-impl Work {
-    fn promise(promise: Handle) -> Self {
-        Self::Promise(promise.into_own(), false)
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>, info: &'static MethodInfo) -> Poll<Reply> {
-        loop {
-            match self {
-                Self::Method(method) => {
-                    let mut reply = std::task::ready!(method.as_mut().poll(cx));
-                    match reply.take_passed() {
-                        Some(promise) => *self = Self::promise(promise),
-                        None => return Poll::Ready(reply),
-                    }
-                }
-                Self::Promise(promise, asked) => {
-                    let first = !std::mem::replace(asked, true);
-                    let (outcome, path) = std::task::ready!(promise.poll_outcome(cx, first));
-                    return Poll::Ready(passed_reply(outcome.part(&path), info));
-                }
-                Self::Over => {
-                    let error = Error::new(ErrorKind::Internal, "a call was polled after it ended");
-                    return Poll::Ready(Reply::failed(error));
-                }
-            }
-        }
-    }
 }
 
 impl Future for Within {
@@ -238,7 +174,7 @@ impl Future for Within {
         // The object goes before its invocation does.
         this.work = Work::Over;
         if let Some(invocation) = this.invocation.take() {
-            hold(&mut reply, &invocation);
+            invocation.breaker().hold(&mut reply, &invocation);
             invocation.returned(true);
         }
         Poll::Ready(reply)

@@ -80,9 +80,10 @@ impl Sink {
     }
 
     /// The connection whose peer made the call, if one did.
-    pub(crate) fn peer(&self) -> Option<&Connection> {
+    pub(crate) fn peer(&self) -> Option<Connection> {
         match &self.0 {
-            Some(To::Connection(connection, _)) => Some(connection),
+            Some(To::Connection(connection, _)) => Some(connection.clone()),
+            Some(To::Gated(call)) => call.peer(),
             _ => None,
         }
     }

@@ -71,8 +71,12 @@ fn waits_for(slot: Arc<LocalSlot>, own: &Arc<Token>) -> Option<&'static str> {
         if steps > MOST_STEPS {
             return None;
         }
-        let runs = match slot.runner() {
-            Runner::Unknown => continue,
+        let mut runner = slot.runner();
+        while let Runner::Gated(call) = runner {
+            runner = call.runner();
+        }
+        let runs = match runner {
+            Runner::Unknown | Runner::Gated(_) => continue,
             Runner::Awaits(other) => {
                 work.push((other, held));
                 continue;

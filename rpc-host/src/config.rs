@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::certificates::Certificates;
 use crate::problem::Problem;
 
 /// A configuration file that was read.
@@ -47,6 +48,11 @@ pub(crate) struct ListenTable {
     /// Whether those who connect here may say with which props they are bound: they are then hosts of the same people.
     #[serde(default)]
     pub(crate) trust_props: bool,
+    /// With TLS: the certificate that is shown, and its private key.
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    /// With TLS: the authority of those who are served; all others are refused.
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 impl Listen {
@@ -54,6 +60,16 @@ impl Listen {
         match self {
             Self::Address(address) => address,
             Self::Table(table) => &table.address,
+        }
+    }
+
+    pub(crate) fn certificates(&self, config: &Path) -> Certificates {
+        match self {
+            Self::Address(_) => Certificates::default(),
+            Self::Table(table) => {
+                let (cert, key, client_ca) = (table.cert.clone(), table.key.clone(), table.client_ca.clone());
+                Certificates { cert, key, ca: None, client_ca }.beside(config)
+            }
         }
     }
 
@@ -73,6 +89,18 @@ pub(crate) struct Binding {
     pub(crate) props: toml::Table,
     /// Where it is; without one, in this host.
     pub(crate) address: Option<Addresses>,
+    /// With TLS: the authority of the server's certificate.
+    pub(crate) ca: Option<PathBuf>,
+    /// With TLS: the certificate that is shown to the server, and its private key.
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+}
+
+impl Binding {
+    pub(crate) fn certificates(&self, config: &Path) -> Certificates {
+        let (cert, key, ca) = (self.cert.clone(), self.key.clone(), self.ca.clone());
+        Certificates { cert, key, ca, client_ca: None }.beside(config)
+    }
 }
 
 /// One address or several.

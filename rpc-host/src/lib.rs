@@ -8,13 +8,14 @@
 //!
 //! - `entrypoint`, `worker`: what a user declares, and its form without types;
 //! - `ctx`, `life`, `tasks`, `caller`, `exports`: what stands beside a call;
-//! - `config`, `props`, `env`: what is read from files, and its errors (`problem`);
+//! - `config`, `certificates`, `props`, `env`: what is read from files, and its errors (`problem`);
 //! - `service`: bindings;
 //! - `site`: the workers of a host, and the way from a name to an object;
 //! - `host`, `health`: starting, listening, draining;
 //! - `private`: what macro output may name.
 
 mod caller;
+mod certificates;
 mod config;
 mod ctx;
 mod entrypoint;

@@ -7,12 +7,12 @@
 //! ```
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use farcall_core::connection::Connection;
 use farcall_core::error::{Error, ErrorKind};
-use farcall_core::invocation::Invocation;
+use farcall_core::invocation::{Breaker, Invocation};
 use tokio::sync::watch;
 
 /// How the context of a call came to its end.
@@ -48,7 +48,7 @@ enum Phase {
 /// The life of a context.
 pub(crate) struct Life {
     phase: watch::Sender<Phase>,
-    aborted: OnceLock<Error>,
+    pub(crate) breaker: Breaker,
     /// The method, while it waits.
     method: Mutex<Option<Waker>>,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Life {
 impl Life {
     pub(crate) fn new() -> Arc<Self> {
         let phase = watch::Sender::new(Phase::Running);
-        Arc::new(Self { phase, aborted: OnceLock::new(), method: Mutex::new(None) })
+        Arc::new(Self { phase, breaker: Breaker::new(), method: Mutex::new(None) })
     }
 
     fn end(&self, end: End) {
@@ -82,7 +82,7 @@ impl Life {
     /// Ends the context and the method that runs in it.
     pub(crate) fn abort(&self, reason: String) {
         let text = format!("the worker aborted the call: {reason}");
-        if self.aborted.set(Error::new(ErrorKind::Cancelled, text)).is_err() {
+        if !self.breaker.break_all(Error::new(ErrorKind::Cancelled, text)) {
             return;
         }
         self.end(End::Aborted(reason));
@@ -93,7 +93,7 @@ impl Life {
     }
 
     pub(crate) fn is_aborted(&self) -> bool {
-        self.aborted.get().is_some()
+        self.breaker.reason().is_some()
     }
 
     /// Waits until the method has ended, or the context has.
@@ -134,10 +134,18 @@ impl Invocation for Hold {
         let waker = cx.waker().clone();
         let old = self.life.method.lock().unwrap_or_else(PoisonError::into_inner).replace(waker);
         drop(old);
-        match self.life.aborted.get() {
+        match self.life.breaker.reason() {
             Some(error) => Poll::Ready(error.clone()),
             None => Poll::Pending,
         }
+    }
+
+    fn breaker(&self) -> &Breaker {
+        &self.life.breaker
+    }
+
+    fn came_over(&self, connection: &Connection) -> bool {
+        self.connection.as_ref().is_some_and(|own| own.is(connection))
     }
 
     fn returned(&self, by_itself: bool) {

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use farcall_core::connection::{Connection, MainObject};
 use farcall_core::error::{Error, ErrorKind};
-use farcall_transport::Uri;
+use farcall_transport::{Endpoint, Uri};
 
 use crate::caller::{Caller, Gone};
+use crate::certificates::Certificates;
 use crate::ctx::{Ctx, Inner};
 use crate::entrypoint::{AnyEnv, Class, Entrypoint};
 use crate::exports::Exports;
@@ -31,7 +32,7 @@ pub(crate) struct Site {
     pub(crate) draining: AtomicBool,
     pub(crate) connections: AtomicUsize,
     /// Bindings to other hosts, so that those to one place share a connection.
-    remotes: Mutex<HashMap<(String, Vec<String>), ServiceAt>>,
+    remotes: Mutex<HashMap<(String, Vec<String>, Certificates), ServiceAt>>,
 }
 
 /// Which worker of a host.
@@ -172,20 +173,20 @@ impl Site {
     /// A binding to another host. Those to one place share it.
     pub(crate) fn remote(
         &self,
-        service: &str,
-        entrypoint: Option<&str>,
+        (service, entrypoint): (&str, Option<&str>),
         addresses: Vec<String>,
+        certificates: Certificates,
     ) -> Result<ServiceAt, String> {
-        for address in &addresses {
-            address.parse::<Uri>().map_err(|error| error.to_string())?;
-        }
+        let parsed: Result<Vec<Uri>, _> = addresses.iter().map(|address| address.parse::<Uri>()).collect();
+        let parsed = parsed.map_err(|error| error.to_string())?;
+        let endpoint = certificates.connecting(Endpoint::new(), &parsed)?;
         let name = match entrypoint {
             Some(entrypoint) => format!("{service}/{entrypoint}"),
             None => service.to_owned(),
         };
         let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = remotes.entry((name.clone(), addresses.clone()));
-        Ok(at.or_insert_with(|| ServiceAt::remote(name, addresses)).clone())
+        let at = remotes.entry((name.clone(), addresses.clone(), certificates));
+        Ok(at.or_insert_with(|| ServiceAt::remote(name, addresses, endpoint)).clone())
     }
 }
 

@@ -1,23 +1,20 @@
 //! Connecting and serving: from an address, or a byte stream, to a stub.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use farcall_core::connection::{Connection, Greeting, MainObject};
 use farcall_core::error::Error;
 use farcall_core::limits::Limits;
 use farcall_core::stub::{IntoStub, Stub};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::time::Sleep;
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::driver::{Driver, Side};
 use crate::offer::{Asked, Offered};
 use crate::peer::Peer;
+use crate::server::Server;
+use crate::tls::{self, Tls};
 use crate::uri::Uri;
 
 /// How one side of a connection is set up: its limits, and the object that it offers.
@@ -28,10 +25,11 @@ use crate::uri::Uri;
 /// [`Limits::keep_alive`] and [`Limits::write_stall`] for what it does and how to do without it.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoint {
-    limits: Limits,
+    pub(crate) limits: Limits,
     offered: Offered,
     wanted: Greeting,
     record_sites: bool,
+    pub(crate) tls: Tls,
 }
 
 impl Endpoint {
@@ -69,6 +67,14 @@ impl Endpoint {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Shows and demands these certificates at `tls://` addresses.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
         self
     }
 
@@ -111,6 +117,7 @@ impl Endpoint {
     pub async fn connect(&self, uri: &str) -> io::Result<Connection> {
         self.wanted.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         match uri.parse()? {
+            Uri::Tls(address) => tls::connect(self, &address).await,
             Uri::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
@@ -125,7 +132,7 @@ impl Endpoint {
         }
     }
 
-    fn spawn<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    pub(crate) fn spawn<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: S,
         side: Side,
@@ -145,12 +152,7 @@ impl Endpoint {
     /// # Errors
     /// What the operating system says, or that the address is none.
     pub async fn serve(self, uri: &str) -> io::Result<Server> {
-        let listener = match uri.parse()? {
-            Uri::Tcp(address) => Listener::Tcp(TcpListener::bind(address).await?),
-            Uri::Unix(path) => Listener::Unix(UnixListener::bind(path)?),
-        };
-        let uri = listener.uri()?;
-        Ok(Server { uri, listener, endpoint: self, connections: Vec::new(), sweep_at: 16, pause: None })
+        Server::bind(self, &uri.parse()?).await
     }
 }
 
@@ -175,125 +177,4 @@ pub async fn connect<S: Stub>(uri: &str) -> io::Result<S> {
 /// What the operating system says, or that the address is none.
 pub async fn serve<S: Stub>(uri: &str, main: impl IntoStub<S>) -> io::Result<Server> {
     Endpoint::new().offer(main).serve(uri).await
-}
-
-#[derive(Debug)]
-enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-impl Listener {
-    fn uri(&self) -> io::Result<Uri> {
-        Ok(match self {
-            Self::Tcp(listener) => Uri::Tcp(listener.local_addr()?.to_string()),
-            Self::Unix(listener) => {
-                Uri::Unix(listener.local_addr()?.as_pathname().map(Into::into).unwrap_or_default())
-            }
-        })
-    }
-}
-
-/// Accepts connections and serves them, as long as it is polled. It never ends by itself: an error of the listener,
-/// such as too many open files, is logged, and accepting goes on after a pause.
-///
-/// Dropping it stops accepting and leaves the connections that there are; [`Server::shutdown`] ends them in peace.
-#[derive(Debug)]
-pub struct Server {
-    uri: Uri,
-    listener: Listener,
-    endpoint: Endpoint,
-    connections: Vec<Connection>,
-    /// The number of connections at which those that have ended are swept out.
-    sweep_at: usize,
-    /// Runs after an error of the listener itself, such as too many open files.
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-/// How long accepting rests after an error that the next attempt would meet as well.
-const PAUSE: Duration = Duration::from_millis(100);
-
-impl Server {
-    /// The address that it serves at, with the port that the system chose.
-    pub fn uri(&self) -> String {
-        self.uri.to_string()
-    }
-
-    /// Asks every peer to make no more calls, lets those that run end, and waits until all connections are
-    /// closed, at most for `grace`. Calls that have not ended by then fail as disconnected.
-    pub async fn shutdown(self, grace: Duration) {
-        let Self { connections, listener, .. } = self;
-        drop(listener);
-        for connection in &connections {
-            connection.shutdown();
-        }
-        let all = async {
-            for connection in &connections {
-                connection.closed().await;
-            }
-        };
-        if tokio::time::timeout(grace, all).await.is_err() {
-            for connection in &connections {
-                let text = "this side shut down, and its grace period is over";
-                connection.close(Error::new(farcall_core::error::ErrorKind::Disconnected, text));
-            }
-        }
-    }
-
-    /// How many connections there are.
-    pub fn connections(&self) -> usize {
-        self.connections.iter().filter(|connection| connection.ended().is_none()).count()
-    }
-
-    fn admit(&mut self, connection: Connection) {
-        if self.connections.len() >= self.sweep_at {
-            self.connections.retain(|connection| connection.ended().is_none());
-            self.sweep_at = 2 * self.connections.len() + 16;
-        }
-        self.connections.push(connection);
-    }
-}
-
-impl Future for Server {
-    type Output = io::Result<()>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        loop {
-            if let Some(pause) = &mut this.pause {
-                ready!(pause.as_mut().poll(cx));
-                this.pause = None;
-            }
-            let accepted = match &this.listener {
-                Listener::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, address)| {
-                    // A socket that cannot be told so is slower, not wrong.
-                    let _ = stream.set_nodelay(true);
-                    this.endpoint.spawn(stream, Side::Accepting, Peer::Tcp(address))
-                }),
-                Listener::Unix(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| {
-                    let peer = stream.peer_cred().map_or(Peer::Unknown, Peer::from);
-                    this.endpoint.spawn(stream, Side::Accepting, peer)
-                }),
-            };
-            match accepted {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(connection)) => this.admit(connection),
-                Poll::Ready(Err(error)) => {
-                    // Whatever it is, a peer must not stop the server by it.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    if !is_of_one_connection(&error) {
-                        this.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Whether the one connection failed, not the listener: the next may be accepted at once.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-    )
 }

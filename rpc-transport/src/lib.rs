@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - `endpoint`: connecting and serving;
+//! - `endpoint`: connecting and serving; `server`: what accepts;
+//! - `tls`: certificates, and TLS on top of TCP, with the feature `tls`;
 //! - `offer`, `peer`: what is offered, by name, and to whom;
 //! - `driver`: the loop that pumps a connection through a byte stream;
 //! - `probe`: byte streams that count frames and round trips, and that add delay;
@@ -15,12 +16,18 @@ mod endpoint;
 mod offer;
 mod peer;
 pub mod probe;
+mod server;
 pub mod testing;
+#[cfg_attr(not(feature = "tls"), path = "tls/absent.rs")]
+mod tls;
 mod uri;
 mod watch;
 
 pub use driver::Driver;
-pub use endpoint::{Endpoint, Server, connect, main_stub, serve};
+pub use endpoint::{Endpoint, connect, main_stub, serve};
 pub use offer::Asked;
-pub use peer::Peer;
+pub use peer::{Certificate, Peer};
+pub use server::Server;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 pub use uri::Uri;

@@ -1,6 +1,8 @@
 //! [`Peer`]: who is at the other end, as far as the transport knows.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::unix::UCred;
 
@@ -12,6 +14,13 @@ pub enum Peer {
     Unknown,
     /// A TCP connection from this address.
     Tcp(SocketAddr),
+    /// A TLS connection from this address.
+    Tls {
+        /// Where it comes from.
+        address: SocketAddr,
+        /// The certificate that it showed and that was checked; `None` where none was demanded.
+        certificate: Option<Certificate>,
+    },
     /// A process of this machine, over a Unix socket.
     Unix {
         /// The user it runs as.
@@ -21,6 +30,36 @@ pub enum Peer {
         /// Its process id, where the system tells it. Another process may have it by now.
         pid: Option<i32>,
     },
+}
+
+/// A certificate that somebody showed, and that an authority which is trusted here vouches for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Arc<[u8]>,
+    names: Arc<[String]>,
+}
+
+impl Certificate {
+    #[cfg(feature = "tls")]
+    pub(crate) fn new(der: Vec<u8>, names: Vec<String>) -> Self {
+        Self { der: der.into(), names: names.into() }
+    }
+
+    /// Whom it is for: the DNS names and URIs that the authority wrote into it.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The whole certificate, in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Certificate").field(&self.names).finish()
+    }
 }
 
 impl From<UCred> for Peer {

@@ -92,6 +92,11 @@ impl Connection {
         self.id() == other.id()
     }
 
+    /// Calls of this side that have not been answered, and those that wait to be sent.
+    pub fn calls_in_flight(&self) -> usize {
+        self.lock().session.calls_in_flight()
+    }
+
     /// Whether calls made now can reach the peer: it is not known to have left, or to be leaving.
     pub fn takes_calls(&self) -> bool {
         !self.is_over() && self.lock().session.takes_calls()

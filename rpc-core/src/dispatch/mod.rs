@@ -22,8 +22,10 @@ pub(crate) use table::Found;
 pub use table::{Method, Table};
 
 use crate::error::Error;
+use crate::fuse::Fuse;
 use crate::handle::Handle;
 use crate::interface::{Interface, MethodId};
+use crate::invocation::Guarded;
 use crate::local::Mailbox;
 use crate::sink::Sink;
 
@@ -48,6 +50,16 @@ pub(crate) trait Target: Any + Send + Sync {
     /// The last stub on it is gone, or a method that outlived it: if nothing else holds it, its release hook runs and
     /// it is dropped, later and elsewhere. Whoever may be the last to hold a target gives it up so.
     fn retire(self: Arc<Self>);
+
+    /// What breaks the stubs on it, if it is one that can be taken back.
+    fn fuse(&self) -> Option<&Fuse> {
+        None
+    }
+
+    /// Itself, if it is one that stands before another.
+    fn guard(&self) -> Option<&Guarded> {
+        None
+    }
 }
 
 /// The target as what it is.

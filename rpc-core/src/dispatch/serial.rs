@@ -271,7 +271,7 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         let token = Arc::new(Token::default());
         let turn = self.turn();
         if let Some(peer) = sink.peer() {
-            turn.queued(peer, found.info.name);
+            turn.queued(&peer, found.info.name);
         }
         sink.set_running(Running::Queued(Arc::clone(&token), Arc::clone(&turn)));
         let free = {

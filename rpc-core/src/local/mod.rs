@@ -13,7 +13,7 @@ pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot,
 
 use crate::bell::Ringer;
 use crate::dispatch::Target;
-use crate::invocation::Invocation;
+use crate::fuse::Fuse;
 use crate::weak::Look;
 
 /// The stubs of this process on a target, and the exports of it. The target is dropped after the last is gone,
@@ -22,34 +22,11 @@ pub(crate) struct LocalRef {
     target: Option<Arc<dyn Target>>,
     /// Those who wait, without holding a stub, for the last to go.
     watched: OnceLock<Ringer>,
-    /// What the stub came out of, which lasts as long as there is one. Boxed, because hardly any stub has it.
-    within: Option<Box<Within>>,
 }
-
-/// The invocations that a stub came out of, one through the other.
-struct Within(Vec<Arc<dyn Invocation>>);
-
-/// Invocations that one stub keeps. A stub that was handed on more often keeps the first of them.
-const MOST_WITHIN: usize = 16;
 
 impl LocalRef {
     pub(crate) fn new(target: Arc<dyn Target>) -> Arc<Self> {
-        Arc::new(Self { target: Some(target), watched: OnceLock::new(), within: None })
-    }
-
-    /// Has an invocation last as long as the reference: this one, if it is the only one, else another to the same target.
-    pub(crate) fn hold(this: &mut Arc<Self>, invocation: &Arc<dyn Invocation>) {
-        if Arc::get_mut(this).is_none() {
-            let within = this.within.as_ref().map(|within| Box::new(Within(within.0.clone())));
-            let target = Some(Arc::clone(this.target()));
-            *this = Arc::new(Self { target, watched: OnceLock::new(), within });
-        }
-        let Some(own) = Arc::get_mut(this) else { return };
-        let Within(invocations) =
-            &mut **own.within.get_or_insert_with(|| Box::new(Within(Vec::with_capacity(1))));
-        if invocations.len() < MOST_WITHIN {
-            invocations.push(Arc::clone(invocation));
-        }
+        Arc::new(Self { target: Some(target), watched: OnceLock::new() })
     }
 
     /// The target, if this is the only reference: its end is then its holder's business.
@@ -64,7 +41,30 @@ impl LocalRef {
 
     /// How to wait for the last stub on the target to go: they never break.
     pub(crate) fn look(&self) -> Look {
-        Look::Waits(vec![self.watched.get_or_init(Ringer::default).hearing()])
+        let mut hearings = vec![self.watched.get_or_init(Ringer::default).hearing()];
+        let mut next = Some(self.target());
+        while let Some(target) = next {
+            match target.fuse().map(Fuse::look) {
+                None => {}
+                Some(Ok(blown)) => hearings.push(blown),
+                Some(Err(reason)) => return Look::Broken(reason),
+            }
+            next = target.guard().map(|guard| guard.inner().target());
+        }
+        Look::Waits(hearings)
+    }
+
+    /// Whether both are the same target, whatever stands before it.
+    pub(crate) fn same_target(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.original(), other.original())
+    }
+
+    fn original(&self) -> &Arc<dyn Target> {
+        let mut target = self.target();
+        while let Some(guard) = target.guard() {
+            target = guard.inner().target();
+        }
+        target
     }
 }
 

@@ -24,6 +24,7 @@ use crate::handle::Handle;
 use crate::interface::{MethodId, MethodInfo};
 use crate::limits::{CALL_COST, LOCAL_PATH_STEPS, MAX_HOPS};
 use crate::outcome::{Outcome, Reply, Status};
+use crate::relay::GatedCall;
 use crate::session::{Room, Taken};
 use crate::sink::{Running, Sink, Token};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -132,6 +133,8 @@ pub(crate) enum Runner {
     Queued(Arc<Token>, Arc<Turn>),
     /// It waits for another call.
     Awaits(Arc<LocalSlot>),
+    /// It was passed on through a gate.
+    Gated(Arc<GatedCall>),
 }
 
 /// What a poll found.
@@ -412,6 +415,7 @@ impl LocalSlot {
             Some(Running::Task(token)) => Runner::Task(Arc::clone(token)),
             Some(Running::Queued(token, turn)) => Runner::Queued(Arc::clone(token), Arc::clone(turn)),
             Some(Running::Parked(slot, _)) => slot.upgrade().map_or(Runner::Unknown, Runner::Awaits),
+            Some(Running::Gated(call)) => call.upgrade().map_or(Runner::Unknown, Runner::Gated),
             _ => Runner::Unknown,
         }
     }

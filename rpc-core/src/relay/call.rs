@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::gate::{Gate, Side};
+use crate::connection::Connection;
 use crate::error::Error;
+use crate::local::Runner;
 use crate::outcome::Reply;
 use crate::session::SlotKey;
 use crate::sink::{Running, Sink};
@@ -13,6 +15,8 @@ pub(crate) struct GatedCall {
     gate: Arc<Gate>,
     /// Where the reply comes from.
     side: Side,
+    /// The connection whose peer made the call, if one did.
+    peer: Option<Connection>,
     key: OnceLock<SlotKey>,
     state: Mutex<State>,
 }
@@ -35,10 +39,15 @@ impl std::fmt::Debug for GatedCall {
 impl GatedCall {
     /// Gives the sink for a call that is passed on for this one. `None`: the gate was revoked, and the caller was told.
     pub(super) fn start(gate: &Arc<Gate>, side: Side, caller: Sink) -> Option<Sink> {
-        let point = caller.running_point();
+        let (point, peer) = (caller.running_point(), caller.peer());
         let state = State { caller: Some(caller), ..State::default() };
-        let call =
-            Arc::new(Self { gate: Arc::clone(gate), side, key: OnceLock::new(), state: Mutex::new(state) });
+        let call = Arc::new(Self {
+            gate: Arc::clone(gate),
+            side,
+            peer,
+            key: OnceLock::new(),
+            state: Mutex::new(state),
+        });
         match gate.enter_call(&call) {
             Ok(key) => call.key.get_or_init(|| key),
             Err(reason) => {
@@ -51,6 +60,11 @@ impl GatedCall {
         };
         point.set(Running::Gated(Arc::downgrade(&call)));
         Some(Sink::gated(call))
+    }
+
+    /// The same for a call of which the target is on the inside.
+    pub(crate) fn start_inside(gate: &Arc<Gate>, caller: Sink) -> Option<Sink> {
+        Self::start(gate, Side::Inside, caller)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -87,6 +101,21 @@ impl GatedCall {
         let mut state = self.lock();
         state.cancelled = true;
         state.running.take()
+    }
+
+    /// What it waits for.
+    pub(crate) fn runner(&self) -> Runner {
+        match &self.lock().running {
+            Some(Running::Task(token)) => Runner::Task(Arc::clone(token)),
+            Some(Running::Queued(token, turn)) => Runner::Queued(Arc::clone(token), Arc::clone(turn)),
+            Some(Running::Gated(call)) => call.upgrade().map_or(Runner::Unknown, Runner::Gated),
+            _ => Runner::Unknown,
+        }
+    }
+
+    /// The connection whose peer made the call, if one did.
+    pub(crate) fn peer(&self) -> Option<Connection> {
+        self.peer.clone()
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

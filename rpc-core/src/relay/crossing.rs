@@ -8,7 +8,11 @@ use super::gated::{Gated, wrap};
 use crate::codec::{Capability, Encoded, PromiseArg};
 use crate::handle::{Handle, Repr};
 use crate::interface::Interface;
+use crate::invocation::Invocation;
 use crate::outcome::Reply;
+
+/// Contexts that a stub without a target of this process keeps. One that was handed on more often keeps the first.
+const MOST_CONTEXTS: usize = 16;
 
 impl Gate {
     /// A stub of the inside, for a holder outside.
@@ -36,7 +40,36 @@ impl Gate {
                 Err(reason) => Handle::broken(reason),
             };
         }
+        if let Some(invocation) = &self.context {
+            return if from == Side::Inside { self.go_out(handle, interface, &**invocation) } else { handle };
+        }
         if self.membrane { wrap(self, handle, interface, from) } else { handle }
+    }
+
+    /// What comes out of the call of an entrypoint: it keeps the context of the call, and breaks with it. What is the
+    /// caller's own does not, nor do addresses, which belong to nobody.
+    fn go_out(
+        self: &Arc<Self>,
+        handle: Handle,
+        interface: Option<&'static Interface>,
+        invocation: &dyn Invocation,
+    ) -> Handle {
+        let handle = if let Repr::LocalCall(_) = &handle.0 { handle.resolved() } else { handle };
+        match &handle.0 {
+            Repr::Broken(_) | Repr::Address(_) => handle,
+            Repr::Local(local) => self.guard(local),
+            Repr::Slot(slot) if invocation.came_over(slot.connection()) => handle,
+            Repr::Shared(slot) if invocation.came_over(slot.connection()) => handle,
+            Repr::Relay(relay) if relay.depth() >= MOST_CONTEXTS => handle,
+            Repr::Slot(_) | Repr::Shared(_) | Repr::LocalCall(_) | Repr::Relay(_) => {
+                wrap(self, handle, interface, Side::Inside)
+            }
+        }
+    }
+
+    /// The stubs of a result that comes from the inside.
+    pub(crate) fn cross_result(self: &Arc<Self>, reply: &mut Reply) {
+        self.cross_reply(reply, Side::Inside);
     }
 
     fn cross_caps(self: &Arc<Self>, caps: &mut Vec<Capability>, from: Side) {

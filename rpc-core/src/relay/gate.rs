@@ -7,6 +7,9 @@ use super::{GatedCall, Relay};
 use crate::bell::Hearing;
 use crate::error::Error;
 use crate::fuse::Fuse;
+use crate::handle::{Handle, Repr};
+use crate::invocation::{Guarded, Invocation};
+use crate::local::LocalRef;
 use crate::reason::Reason;
 use crate::session::{Slab, SlotKey, TargetKey};
 
@@ -14,6 +17,8 @@ use crate::session::{Slab, SlotKey, TargetKey};
 pub(crate) struct Gate {
     /// Whether everything that goes through it is wrapped.
     pub(super) membrane: bool,
+    /// The call of an entrypoint that everything goes out of which it stands before, and which it keeps (row 155).
+    pub(super) context: Option<Arc<dyn Invocation>>,
     /// Why it is closed, once it is, and who waits for that.
     fuse: Fuse,
     state: Mutex<State>,
@@ -24,6 +29,8 @@ struct State {
     calls: Slab<Weak<GatedCall>>,
     /// The relay before each target, so that one target has one, and one id on a wire (R1e).
     known: HashMap<(Side, TargetKey), SlotKey>,
+    /// The same of targets that came out of a call of an entrypoint, by where they are in memory.
+    guards: HashMap<usize, Weak<Guarded>>,
 }
 
 /// The two sides of a gate.
@@ -46,14 +53,25 @@ impl Side {
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("membrane", &self.membrane).field("reason", &self.reason()).finish()
+        let (membrane, reason) = (self.membrane, self.reason());
+        f.debug_struct("Gate").field("membrane", &membrane).field("reason", &reason).finish_non_exhaustive()
     }
 }
 
 impl Gate {
     pub(crate) fn new(membrane: bool) -> Arc<Self> {
-        let state = State { relays: Slab::new(), calls: Slab::new(), known: HashMap::new() };
-        Arc::new(Self { membrane, fuse: Fuse::default(), state: Mutex::new(state) })
+        Self::made(membrane, None)
+    }
+
+    /// A gate before what comes out of a call of an entrypoint.
+    pub(crate) fn of(invocation: Arc<dyn Invocation>) -> Arc<Self> {
+        Self::made(false, Some(invocation))
+    }
+
+    fn made(membrane: bool, context: Option<Arc<dyn Invocation>>) -> Arc<Self> {
+        let (relays, calls) = (Slab::new(), Slab::new());
+        let state = State { relays, calls, known: HashMap::new(), guards: HashMap::new() };
+        Arc::new(Self { membrane, context, fuse: Fuse::default(), state: Mutex::new(state) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -71,7 +89,7 @@ impl Gate {
     }
 
     /// The reason for a call that was under way.
-    pub(super) fn struck(&self) -> Error {
+    pub(crate) fn struck(&self) -> Error {
         match self.reason() {
             Some(reason) => reason.clone().with_may_have_run(true),
             None => Error::new(crate::error::ErrorKind::Disposed, "the promise was used up already"),
@@ -151,10 +169,45 @@ impl Gate {
         drop(left);
     }
 
+    /// The handle of a target as it is outside: with a guard before it, one for each target.
+    pub(super) fn guard(self: &Arc<Self>, local: &Arc<LocalRef>) -> Handle {
+        let key = address_of(local);
+        let known = self.lock().guards.get(&key).and_then(Weak::upgrade);
+        if let Some(known) = known {
+            return Handle::local(known);
+        }
+        let Some(guard) = Guarded::before(self, local) else { return Handle(Repr::Local(Arc::clone(local))) };
+        // Another thread may have been faster; theirs is merely not the known one.
+        let old = self.lock().guards.insert(key, Arc::downgrade(&guard));
+        drop(old);
+        Handle::local(guard)
+    }
+
+    /// A guard is gone.
+    pub(crate) fn forget(&self, local: &Arc<LocalRef>) {
+        let left = {
+            let mut state = self.lock();
+            match state.guards.get(&address_of(local)) {
+                Some(known) if known.strong_count() == 0 => state.guards.remove(&address_of(local)),
+                _ => None,
+            }
+        };
+        drop(left);
+    }
+
+    pub(crate) fn fuse(&self) -> &Fuse {
+        &self.fuse
+    }
+
     /// How many references and calls it would cut.
     #[cfg(test)]
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let state = self.lock();
         (state.relays.len(), state.calls.len(), state.known.len())
     }
+}
+
+/// Where a target is in memory.
+fn address_of(local: &LocalRef) -> usize {
+    Arc::as_ptr(local.target()).cast::<()>() as usize
 }

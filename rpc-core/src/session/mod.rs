@@ -229,6 +229,11 @@ impl<P: Parts> Session<P> {
         }
     }
 
+    /// Calls that have not been answered, and those that wait to be sent.
+    pub(crate) fn calls_in_flight(&self) -> usize {
+        self.unanswered + self.line.len()
+    }
+
     /// Whether calls made now are served, as far as is known.
     pub(crate) fn takes_calls(&self) -> bool {
         self.ended().is_none() && !self.peer_leaving && !self.leaving

@@ -143,7 +143,9 @@ impl<'a> EnvReader<'a> {
             let site = Arc::downgrade(source.site);
             ServiceAt::local(site, source.worker, binding.service.clone(), binding.entrypoint.clone())
         } else {
-            let checked = source.site.remote(&binding.service, binding.entrypoint.as_deref(), addresses);
+            let name = (binding.service.as_str(), binding.entrypoint.as_deref());
+            let certificates = binding.certificates(&source.config.file);
+            let checked = source.site.remote(name, addresses, certificates);
             match checked {
                 Ok(at) => at,
                 Err(text) => {

@@ -15,17 +15,46 @@ use crate::site::Site;
 pub(crate) struct Bound {
     pub(crate) server: Server,
     /// The file of a Unix socket, which is removed at the end.
-    pub(crate) socket: Option<PathBuf>,
+    pub(crate) socket: Option<SocketFile>,
+}
+
+/// The file of a Unix socket. It is removed when this is dropped, unless another host has put its own there since.
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Which file it is, by device and number.
+    is: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    fn new(path: PathBuf) -> Self {
+        let is = file_at(&path);
+        Self { path, is }
+    }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::symlink_metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.is.is_some() && file_at(&self.path) == self.is {
+            // Somebody else may have removed it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Bound {
-    pub(crate) async fn bind(listen: &Listen, site: &Arc<Site>) -> Result<Self, String> {
+    pub(crate) async fn bind(listen: &Listen, config: &Path, site: &Arc<Site>) -> Result<Self, String> {
         let uri: Uri = listen.address().parse().map_err(|error: io::Error| error.to_string())?;
+        let endpoint = routes::endpoint(site, listen.trusts_props());
+        let endpoint = listen.certificates(config).serving(endpoint, &uri)?;
         let socket = match uri {
             Uri::Unix(path) => Some(path),
             _ => None,
         };
-        let endpoint = routes::endpoint(site, listen.trusts_props());
         let mut served = endpoint.clone().serve(listen.address()).await;
         if let (Err(error), Some(path)) = (&served, &socket)
             && error.kind() == io::ErrorKind::AddrInUse
@@ -37,7 +66,7 @@ impl Bound {
             };
         }
         match served {
-            Ok(server) => Ok(Self { server, socket }),
+            Ok(server) => Ok(Self { server, socket: socket.map(SocketFile::new) }),
             Err(error) => Err(format!("it cannot be served there: {error}")),
         }
     }

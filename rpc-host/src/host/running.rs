@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::listen::Bound;
+use super::listen::{Bound, SocketFile};
 use crate::config::{Config, problem};
 use crate::problem::StartError;
 use crate::props::Props;
@@ -26,7 +25,7 @@ use crate::site::Site;
 pub struct Running {
     site: Arc<Site>,
     addresses: Vec<String>,
-    sockets: Vec<PathBuf>,
+    sockets: Vec<SocketFile>,
     servers: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
@@ -86,6 +85,8 @@ impl Running {
         self.site.draining.store(true, Ordering::Release);
         let grace = self.site.grace;
         let deadline = Instant::now().checked_add(grace);
+        // Whoever takes its place may serve there at once.
+        self.sockets.clear();
         self.stop.send_replace(true);
         while self.servers.join_next().await.is_some() {}
         let left =
@@ -99,15 +100,6 @@ impl Running {
             );
         }
         tracing::info!("the host has stopped");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        for socket in &self.sockets {
-            // Somebody else may have removed it.
-            let _ = std::fs::remove_file(socket);
-        }
     }
 }
 

@@ -108,7 +108,7 @@ impl Host {
         let mut bound = Vec::new();
         for config in &self.configs {
             for listen in &self.listens(config) {
-                match Bound::bind(listen, site).await {
+                match Bound::bind(listen, &config.file, site).await {
                     Ok(listener) => bound.push(listener),
                     Err(text) => {
                         let key = format!("listen \"{}\"", listen.address());

@@ -1,7 +1,9 @@
 //! [`Service`]: an address that can be connected again.
 
 mod backoff;
+mod balance;
 mod local;
+mod place;
 mod remote;
 
 use std::fmt;
@@ -12,6 +14,7 @@ use farcall_core::address::{self, Address};
 use farcall_core::connection::Greeting;
 use farcall_core::error::Error;
 use farcall_core::stub::Stub;
+use farcall_transport::Endpoint;
 use serde::Serialize;
 
 use crate::props::Props;
@@ -41,11 +44,22 @@ impl<S: Stub> Service<S> {
         Self { stub: S::from_handle(address::handle(at.address())), at }
     }
 
-    /// The service of this name at an address, with `tcp://` or `unix:`; with several, each is tried in turn. The name is
+    /// The service of this name at an address, with `tcp://` or `unix:`. With several, each gets a connection, and calls
+    /// are spread over those that there are; calls that go to different ones have no order among each other. The name is
     /// `service` or `service/Entrypoint`; empty, it is the main object of whoever serves there.
     pub fn at<A: Into<String>>(name: impl Into<String>, addresses: impl IntoIterator<Item = A>) -> Self {
+        Self::by(Endpoint::new(), name, addresses)
+    }
+
+    /// The same, connected to by this endpoint: with its limits, its certificates, and what it offers in turn. What it
+    /// wants is the service.
+    pub fn by<A: Into<String>>(
+        endpoint: Endpoint,
+        name: impl Into<String>,
+        addresses: impl IntoIterator<Item = A>,
+    ) -> Self {
         let addresses = addresses.into_iter().map(Into::into).collect();
-        Self::new(ServiceAt::remote(name.into(), addresses), Props::default())
+        Self::new(ServiceAt::remote(name.into(), addresses, endpoint), Props::default())
     }
 
     /// The same service, bound with these props. The host at the other end takes them only where it trusts those who
@@ -94,8 +108,8 @@ impl ServiceAt {
         Self::Local(Arc::new(Local::new(site, None, service, entrypoint, Props::default())))
     }
 
-    pub(crate) fn remote(name: String, addresses: Vec<String>) -> Self {
-        Self::Remote(Remote::new(addresses, Greeting { name, props: String::new() }))
+    pub(crate) fn remote(name: String, addresses: Vec<String>, endpoint: Endpoint) -> Self {
+        Self::Remote(Remote::new(addresses, endpoint, Greeting { name, props: String::new() }))
     }
 
     fn with_props(self, props: Props) -> Self {

@@ -1,4 +1,4 @@
-//! A service in another host.
+//! A service in another host, or in several.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,9 +9,9 @@ use farcall_core::connection::{Connection, Greeting};
 use farcall_core::error::{Error, ErrorKind};
 use farcall_core::handle::Handle;
 use farcall_transport::Endpoint;
-use tokio::time::Instant;
 
-use super::backoff::{GOOD, wait};
+use super::balance::Balancer;
+use super::place::Place;
 
 /// How long an attempt to connect may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,33 +19,41 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Calls that may wait for a connection.
 const MOST_WAITING: usize = 65_536;
 
-/// A service in another host: one connection at a time, made when a call needs it.
+/// A service in other hosts: one connection for each address, made when calls need it. Calls are spread over those that
+/// there are; an address without one is left out, and tried again by a later call.
 pub(crate) struct Remote {
     addresses: Vec<String>,
+    endpoint: Endpoint,
     wanted: Greeting,
     state: Mutex<State>,
 }
 
 struct State {
-    link: Link,
-    /// Attempts and connections that failed, one after another.
-    failures: u32,
-    /// Which of the addresses is tried first the next time.
-    next: usize,
+    places: Vec<Place>,
+    /// Where there are several of them.
+    balancer: Option<Balancer>,
+    /// What calls wait for while there is no connection.
+    waiting: Option<Waiting>,
 }
 
-enum Link {
-    /// There is no connection; the next attempt is made at this time or later.
-    None(Option<Instant>),
-    /// Calls wait for this.
-    Connecting(Arc<Handle>, usize),
-    Connected(Connection, Handle, Instant),
+struct Waiting {
+    handle: Arc<Handle>,
+    calls: usize,
+    /// Gone while the calls are being made.
+    settle: Option<Settle>,
+    problems: Vec<String>,
 }
+
+/// Attempts that are to be made: which place, and after how long.
+type Attempts = Vec<(usize, Duration)>;
 
 impl Remote {
-    pub(super) fn new(addresses: Vec<String>, wanted: Greeting) -> Arc<Self> {
-        let state = State { link: Link::None(None), failures: 0, next: 0 };
-        Arc::new(Self { addresses, wanted, state: Mutex::new(state) })
+    pub(super) fn new(addresses: Vec<String>, endpoint: Endpoint, wanted: Greeting) -> Arc<Self> {
+        let places: Vec<Place> = addresses.iter().map(|_| Place::default()).collect();
+        let balancer = (places.len() > 1).then(Balancer::new);
+        let state = Mutex::new(State { places, balancer, waiting: None });
+        let endpoint = endpoint.want(wanted.clone());
+        Arc::new(Self { addresses, endpoint, wanted, state })
     }
 
     pub(super) fn props(&self) -> &str {
@@ -54,120 +62,88 @@ impl Remote {
 
     pub(super) fn with_props(&self, props: String) -> Arc<Self> {
         let wanted = Greeting { name: self.wanted.name.clone(), props };
-        Self::new(self.addresses.clone(), wanted)
+        Self::new(self.addresses.clone(), self.endpoint.clone(), wanted)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection, if there is one that takes calls. One that does not is given up.
-    fn connected(&self) -> Option<Handle> {
-        let (connection, main) = match &self.lock().link {
-            Link::Connected(connection, main, _) => (connection.clone(), main.clone()),
-            _ => return None,
-        };
-        if connection.takes_calls() {
-            return Some(main);
+    /// Begins the attempts, each on a task of its own.
+    fn begin(self: &Arc<Self>, attempts: Attempts) {
+        if attempts.is_empty() {
+            return;
         }
-        let lost = {
-            let mut state = self.lock();
-            match &state.link {
-                Link::Connected(same, _, since) if same.is(&connection) => {
-                    let good = since.elapsed() >= GOOD;
-                    state.failures = if good { 0 } else { state.failures + 1 };
-                    let next = Link::None(Instant::now().checked_add(wait(state.failures)));
-                    Some(std::mem::replace(&mut state.link, next))
-                }
-                _ => None,
-            }
-        };
-        drop(lost);
-        None
-    }
-
-    /// What calls wait for while there is no connection. The first of them begins the attempt.
-    fn connecting(self: &Arc<Self>) -> Handle {
-        let (handle, settle) = pending();
-        let begun = Arc::new(handle);
-        let (waiting, attempt) = {
-            let mut state = self.lock();
-            match &mut state.link {
-                Link::Connected(_, main, _) => return main.clone(),
-                Link::Connecting(_, calls) if *calls >= MOST_WAITING => (None, None),
-                Link::Connecting(waiting, calls) => {
-                    *calls += 1;
-                    (Some(Arc::clone(waiting)), None)
-                }
-                Link::None(not_before) => {
-                    let not_before = *not_before;
-                    state.link = Link::Connecting(Arc::clone(&begun), 1);
-                    let first = state.next;
-                    state.next = state.next.wrapping_add(1);
-                    (Some(Arc::clone(&begun)), Some((not_before, first)))
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                for (place, wait) in attempts {
+                    runtime.spawn(Arc::clone(self).attempt(place, wait));
                 }
             }
-        };
-        if let Some((not_before, first)) = attempt {
-            let this = Arc::clone(self);
-            match tokio::runtime::Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(this.attempt(not_before, first, settle))),
-                Err(_) => this.failed(settle, "any address: a service needs a tokio runtime to connect"),
-            }
-        }
-        match waiting {
-            Some(waiting) => (*waiting).clone(),
-            None => {
-                let text = format!("{MOST_WAITING} calls wait for a connection to `{}`", self.name());
-                Handle::broken(Error::new(ErrorKind::Overloaded, text))
+            Err(_) => {
+                for (place, _) in attempts {
+                    self.failed(place, "a service needs a tokio runtime to connect");
+                }
             }
         }
     }
 
-    /// Tries each of the addresses once, beginning with the one whose turn it is.
-    async fn attempt(self: Arc<Self>, not_before: Option<Instant>, first: usize, settle: Settle) {
-        if let Some(not_before) = not_before {
-            tokio::time::sleep_until(not_before).await;
+    async fn attempt(self: Arc<Self>, place: usize, wait: Duration) {
+        tokio::time::sleep(wait).await;
+        let Some(address) = self.addresses.get(place) else { return };
+        match tokio::time::timeout(PATIENCE, self.endpoint.connect(address)).await {
+            Ok(Ok(connection)) => self.made(place, connection),
+            Ok(Err(error)) => self.failed(place, &error.to_string()),
+            Err(_) => self.failed(place, &format!("no connection within {PATIENCE:?}")),
         }
-        let mut problems = Vec::new();
-        let count = self.addresses.len();
-        for address in self.addresses.iter().cycle().skip(first % count.max(1)).take(count) {
-            let endpoint = Endpoint::new().want(self.wanted.clone());
-            let error = match tokio::time::timeout(PATIENCE, endpoint.connect(address)).await {
-                Ok(Ok(connection)) => return self.made(settle, connection),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no connection within {PATIENCE:?}"),
-            };
-            problems.push(format!("{address}: {error}"));
-        }
-        if problems.is_empty() {
-            problems.push("any address: it has none".to_owned());
-        }
-        self.failed(settle, &problems.join("; "));
     }
 
-    fn made(&self, settle: Settle, connection: Connection) {
+    fn made(&self, place: usize, connection: Connection) {
         let main = connection.main();
-        // Those that wait go first; whoever calls meanwhile waits behind them.
-        settle.found(main.clone());
+        let settle = self.lock().waiting.as_mut().and_then(|waiting| waiting.settle.take());
+        let was_first = settle.is_some();
+        if let Some(settle) = settle {
+            // Those that wait go first; whoever calls meanwhile waits behind them.
+            settle.found(main.clone());
+        }
         let left = {
             let mut state = self.lock();
-            std::mem::replace(&mut state.link, Link::Connected(connection, main, Instant::now()))
+            if let Some(balancer) = &state.balancer {
+                balancer.insert(place, &connection, &main);
+            }
+            let waiting = if was_first { state.waiting.take() } else { None };
+            (waiting, state.places.get_mut(place).map(|place| place.made(connection, main)))
         };
         drop(left);
     }
 
-    fn failed(&self, settle: Settle, problem: &str) {
-        let left = {
+    /// An attempt has failed. If it was the last, so have the calls that wait.
+    fn failed(&self, place: usize, problem: &str) {
+        let address = self.addresses.get(place).map_or("", String::as_str);
+        tracing::warn!(service = self.name(), address, problem, "a service could not be reached");
+        let (left, waiting) = {
             let mut state = self.lock();
-            state.failures = state.failures.saturating_add(1);
-            let next = Link::None(Instant::now().checked_add(wait(state.failures)));
-            std::mem::replace(&mut state.link, next)
+            let left = state.places.get_mut(place).map(Place::failed);
+            let hopeless =
+                !state.places.iter().any(|place| place.is_connecting() || place.connected().is_some());
+            let noted = match &mut state.waiting {
+                Some(Waiting { settle: Some(_), problems, .. }) => {
+                    problems.push(format!("{address}: {problem}"));
+                    hopeless
+                }
+                _ => false,
+            };
+            (left, if noted { state.waiting.take() } else { None })
         };
         drop(left);
-        tracing::warn!(service = self.name(), problem, "a service could not be reached");
-        let text = format!("`{}` could not be reached at {problem}", self.name());
-        settle.failed(Error::new(ErrorKind::Disconnected, text));
+        if let Some(Waiting { settle: Some(settle), problems, .. }) = waiting {
+            settle.failed(self.unreachable(&problems.join("; ")));
+        }
+    }
+
+    fn unreachable(&self, problems: &str) -> Error {
+        let text = format!("`{}` could not be reached at {problems}", self.name());
+        Error::new(ErrorKind::Disconnected, text).did_not_run()
     }
 
     fn name(&self) -> &str {
@@ -175,10 +151,74 @@ impl Remote {
     }
 }
 
-/// An address that is asked on behalf of itself.
+impl State {
+    /// The main object over a connection that takes calls, if there is one, and the attempts to begin beside: those
+    /// whose time has come.
+    fn choose(&mut self, left: &mut Vec<super::place::Left>) -> (Option<Handle>, Attempts) {
+        if let Some(balancer) = &mut self.balancer {
+            let chosen = balancer.choose();
+            if balancer.len() == self.places.len() {
+                return (chosen, Attempts::new());
+            }
+            left.extend(self.places.iter_mut().filter_map(Place::give_up_lost));
+            return (chosen, self.attempts(true));
+        }
+        left.extend(self.places.first_mut().and_then(Place::give_up_lost));
+        let connected = self.places.first().and_then(Place::connected);
+        (connected.map(|(_, main)| main.clone()), Attempts::new())
+    }
+
+    fn attempts(&mut self, at_once: bool) -> Attempts {
+        let places = self.places.iter_mut().enumerate();
+        places.filter_map(|(at, place)| Some((at, place.begin(at_once)?))).collect()
+    }
+
+    /// What a call waits for that finds no connection. `None`: too many wait already.
+    fn wait(&mut self) -> Option<Arc<Handle>> {
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let (handle, settle) = pending();
+            Waiting { handle: Arc::new(handle), calls: 0, settle: Some(settle), problems: Vec::new() }
+        });
+        if waiting.calls >= MOST_WAITING {
+            return None;
+        }
+        waiting.calls += 1;
+        Some(Arc::clone(&waiting.handle))
+    }
+}
+
 impl Address for Remote {
     fn current(self: Arc<Self>) -> Handle {
-        self.connected().unwrap_or_else(|| self.connecting())
+        if self.addresses.is_empty() {
+            return Handle::broken(self.unreachable("any address: it has none"));
+        }
+        let mut left = Vec::new();
+        let (handle, attempts) = {
+            let mut state = self.lock();
+            match state.choose(&mut left) {
+                (Some(main), attempts) => (Ok(main), attempts),
+                (None, mut attempts) => {
+                    let waiting = state.wait();
+                    attempts.append(&mut state.attempts(false));
+                    (Err(waiting), attempts)
+                }
+            }
+        };
+        drop(left);
+        self.begin(attempts);
+        match handle {
+            Ok(main) => main,
+            Err(Some(waiting)) => (*waiting).clone(),
+            Err(None) => {
+                let text = format!("{MOST_WAITING} calls wait for a connection to `{}`", self.name());
+                Handle::broken(Error::new(ErrorKind::Overloaded, text))
+            }
+        }
+    }
+
+    fn connection(&self) -> Option<Connection> {
+        let state = self.lock();
+        state.places.iter().find_map(Place::connected).map(|(connection, _)| connection.clone())
     }
 }
 

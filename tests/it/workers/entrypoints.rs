@@ -192,7 +192,12 @@ behaviours! {
         let (first, second) = (teller.wait(), teller.wait());
         let both = tokio::spawn(async move { (first.await.unwrap(), second.await.unwrap()) });
         until(|| watched.alive.load(SeqCst) == 2).await;
-        watched.go.notify_waiters();
+        // They were made, and begin to wait at any time now.
+        until(|| {
+            watched.go.notify_waiters();
+            both.is_finished()
+        })
+        .await;
         assert_eq!(both.await.unwrap(), (11, 11));
         assert_eq!(watched.made.load(SeqCst), 4);
         until(|| watched.alive.load(SeqCst) == 0).await;

@@ -1,5 +1,8 @@
 //! Workers: entrypoints, environments, contexts, bindings, and the host that runs them.
 
+mod aborting;
+mod addresses;
+mod balancing;
 mod bindings;
 mod contexts;
 mod entrypoints;
@@ -8,6 +11,7 @@ mod listings;
 mod props;
 mod starting;
 mod stopping;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

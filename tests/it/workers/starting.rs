@@ -66,10 +66,10 @@ services = [
         "worker.toml: vars._token: the secret is not of the type that is wanted",
         "worker.toml: services._adder: there is no service `nobody` in this host; it has: `worker`, `b`; say where it is with `address = \"tcp://…\"` if it is in another host",
         "worker.toml: services._COUNTER: the service `b` has no entrypoint `Nothing`; it has: `CounterService`, `WorkerB`",
-        "worker.toml: services._far: `somewhere` is no address: write `tcp://host:port` or `unix:/path`",
+        "worker.toml: services._far: `somewhere` is no address: write `tcp://host:port`, `tls://host:port` or `unix:/path`",
         "worker.toml: services: the binding is missing: write `{ binding = \"_none\", service = \"…\" }` here",
         "worker.toml: services._fits: the entrypoint `CounterService` of the service `b` is not what the field's stub calls: `add`: it has no method of that name",
-        "worker.toml: listen \"ftp://somewhere\": `ftp://somewhere` is no address: write `tcp://host:port` or `unix:/path`",
+        "worker.toml: listen \"ftp://somewhere\": `ftp://somewhere` is no address: write `tcp://host:port`, `tls://host:port` or `unix:/path`",
     ];
     let said = lines(&error);
     for (said, expected) in said.iter().zip(expected) {

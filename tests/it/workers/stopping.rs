@@ -78,6 +78,36 @@ behaviours! { wire
 }
 
 #[tokio::test]
+async fn host_that_stops_makes_room_for_the_next_on_its_socket() {
+    crate::kit::in_time(async {
+        let address = format!("unix:{}", super::socket().display());
+        let text = format!("name = \"service\"\nlisten = [\"{address}\"]");
+        let start = || async {
+            let host = Host::from_texts([("farcall.toml", text.as_str())]).unwrap();
+            host.environment([]).worker::<Slow>().start().await.unwrap()
+        };
+        let old = start().await;
+        let slow: Service<SlowStub> = Service::at("service", [address.clone()]);
+        let waiting = tokio::spawn(slow.wait("next").into_future());
+        notify("next has begun").notified().await;
+        let stopping = tokio::spawn(old.shutdown());
+        // The old one drains while the new one serves, and leaves the new one's socket alone.
+        while slow.ping().await.is_ok() {}
+        let new = start().await;
+        let fresh: Service<SlowStub> = Service::at("service", [address.clone()]);
+        assert!(fresh.ping().await.unwrap());
+        notify("next").notify_one();
+        assert_eq!(waiting.await.unwrap().unwrap(), 7);
+        stopping.await.unwrap();
+        let other: Service<SlowStub> = Service::at("service", [address.clone()]);
+        assert!(other.ping().await.unwrap());
+        new.shutdown().await;
+        assert!(!std::path::Path::new(address.trim_start_matches("unix:")).exists());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn calls_in_process_fail_once_the_host_has_stopped() {
     let host: Running = host::<Slow>(Transport::InProcess, "").await;
     let slow = host.service::<SlowStub>("service");
