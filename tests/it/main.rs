@@ -62,4 +62,5 @@ mod transports;
 mod values;
 mod versions;
 mod visibility;
+mod wire_log;
 mod workers;
