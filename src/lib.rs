@@ -33,6 +33,7 @@
 pub use farcall_core::Bytes;
 pub use farcall_core::arg::IntoArg;
 pub use farcall_core::connection::{Connection, Greeting, MainObject};
+pub use farcall_core::context::{self, CallContext, deadline};
 pub use farcall_core::error::{CallError, Error, ErrorKind};
 pub use farcall_core::fault::Fault;
 pub use farcall_core::function::RpcFn;

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::context::CallContext;
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::Interface;
@@ -50,6 +51,10 @@ pub(crate) struct Encoded {
     pub(crate) filled: Vec<FilledArg>,
     /// Where the call was made, if that is recorded and there are capabilities.
     pub(crate) at: Option<&'static Location<'static>>,
+    /// Of a call: the context that it was made in.
+    pub(crate) context: CallContext,
+    /// The same as it is sent, once that is known; empty if there is nothing to send.
+    pub(crate) metadata: Vec<u8>,
 }
 
 /// A parameter whose value is the result of a call that may not be here yet.
@@ -92,6 +97,28 @@ impl Encoded {
         if !self.is_plain() {
             self.clear_beside();
         }
+        if !self.context.is_bare() {
+            self.clear_context();
+        }
+    }
+
+    #[cold]
+    fn clear_context(&mut self) {
+        self.context = CallContext::NONE;
+        self.metadata.clear();
+    }
+
+    /// Writes the metadata that the call is sent with.
+    #[inline]
+    pub(crate) fn write_metadata(&mut self) -> Result<(), Error> {
+        if self.context.is_bare() { Ok(()) } else { self.write_context() }
+    }
+
+    fn write_context(&mut self) -> Result<(), Error> {
+        self.context.check_depth()?;
+        self.metadata.clear();
+        self.context.write(&mut self.metadata);
+        Ok(())
     }
 
     /// Empties all but the bytes.

@@ -83,9 +83,10 @@ impl ErrorKind {
     }
 }
 
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ErrorKind {
+    /// It in words.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
             Self::Disconnected => "disconnected",
             Self::Cancelled => "cancelled",
             Self::DeadlineExceeded => "deadline exceeded",
@@ -104,7 +105,13 @@ impl fmt::Display for ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Internal => "internal fault",
             Self::Deadlock => "deadlock",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -227,7 +234,8 @@ impl Error {
     pub(crate) fn upstream(&self) -> Self {
         match self.0.kind {
             ErrorKind::Upstream => self.clone(),
-            ErrorKind::Disconnected => self.clone().with_may_have_run(false),
+            // It is as true of the call behind it: both have one deadline.
+            ErrorKind::Disconnected | ErrorKind::DeadlineExceeded => self.clone().with_may_have_run(false),
             kind => Self(Arc::new(Inner {
                 kind: ErrorKind::Upstream,
                 origin: kind,

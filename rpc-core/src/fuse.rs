@@ -1,23 +1,18 @@
-//! [`Fuse`]: how a target of this process breaks the stubs on it.
+//! [`Fuse`]: how stubs that can be taken back break.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::bell::{Hearing, Ringer};
 use crate::reason::Reason;
 
-/// What a target holds that can be taken back: blown once, for one reason, it breaks every stub of this process on the
-/// target. The target gives it out by [`Target::fuse`](crate::dispatch::Target::fuse), and from then on refuses calls
-/// with the error of the [`Reason`].
+/// Blown once, for one reason, it breaks the stubs that hang on it.
+#[derive(Default)]
 pub(crate) struct Fuse {
     reason: OnceLock<Reason>,
     ringer: Mutex<Option<Ringer>>,
 }
 
 impl Fuse {
-    pub(crate) fn new() -> Self {
-        Self { reason: OnceLock::new(), ringer: Mutex::new(None) }
-    }
-
     /// Breaks the stubs. The first reason stays; tells whether it is this one.
     pub(crate) fn blow(&self, reason: Reason) -> bool {
         let first = self.reason.set(reason).is_ok();
@@ -26,7 +21,12 @@ impl Fuse {
         first
     }
 
-    /// Why the stubs are broken, if they are; else a way to wait for it.
+    /// Why the stubs are broken, if they are.
+    pub(crate) fn reason(&self) -> Option<&Reason> {
+        self.reason.get()
+    }
+
+    /// The same; else a way to wait for it.
     pub(crate) fn look(&self) -> Result<Hearing, Reason> {
         let hearing = {
             let mut ringer = self.ringer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,6 +38,3 @@ impl Fuse {
         Ok(hearing)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -43,12 +43,18 @@ pub fn frames(data: &[u8]) {
 /// The short way of small calls reads and writes what the general way does.
 fn check_plain(data: &[u8], decoded: &Result<Message<'_>, wire::WireError>) {
     let mut out = Out::default();
-    if let Some((flags, target, method, body)) = wire::plain_call(data) {
+    if let Some((flags, target, method, metadata, body)) = wire::plain_call(data) {
         let Ok(Message::Call(call)) = decoded else { panic!("{decoded:?}") };
-        assert_eq!((call.flags, call.target, call.method, call.body), (flags, target, method, &data[body..]));
+        let of_general = (call.flags & !flag::META, call.target, call.method);
+        assert_eq!(of_general, (flags, target, method));
+        assert_eq!((call.metadata, call.body), (&data[body - metadata..body], &data[body..]));
         assert!(call.path.is_empty() && call.caps.is_empty() && call.args.is_empty() && call.over.is_none());
         assert_eq!(call.in_pieces, None);
-        out.plain_call(flags, target, method, call.body);
+        if call.flags & flag::META == 0 {
+            out.plain_call(flags, target, method, call.body);
+        } else {
+            out.plain_call_with(flags, (target, method), call.metadata, call.body);
+        }
     } else if let Some((id, body)) = wire::plain_answer(data) {
         let Ok(Message::Answer { id: other, user: false, caps, over: None, in_pieces: None, body: same }) =
             decoded
@@ -125,8 +131,7 @@ fn encode_call(call: &wire::CallMessage<'_>, out: &mut Out) {
         }
     }
     out.call(&CallFrame {
-        // Metadata is skipped by those who do not know it.
-        flags: call.flags & !flag::META,
+        flags: call.flags,
         in_pieces: call.in_pieces,
         target: call.target,
         path: &call.path,
@@ -134,7 +139,7 @@ fn encode_call(call: &wire::CallMessage<'_>, out: &mut Out) {
         caps: &call.caps,
         promises: &promises,
         filled: &filled,
-        encoded: &encoded(call.body),
+        encoded: &Encoded { metadata: call.metadata.to_vec(), ..encoded(call.body) },
     });
 }
 

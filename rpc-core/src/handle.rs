@@ -204,8 +204,9 @@ impl Handle {
                         caps: std::mem::take(&mut encoded.caps),
                         filled: std::mem::take(&mut encoded.filled),
                     }));
+                    let context = std::mem::take(&mut encoded.context);
                     crate::pool::give(encoded);
-                    push(local, Entry::call(found, args, sink));
+                    push(local, Entry::call(found, args, context, sink));
                 }
             },
         }
@@ -248,6 +249,17 @@ impl Handle {
                 Poll::Ready(failed(ErrorKind::Unsupported, "a stub is not a promise"))
             }
             Repr::Broken(error) => Poll::Ready((Outcome::Failed(error.clone()), Path::EMPTY)),
+        }
+    }
+
+    /// The method of the call behind this promise, for people.
+    pub(crate) fn method(&self) -> Option<&'static str> {
+        match &self.0 {
+            Repr::Slot(slot) => slot.method(),
+            Repr::Shared(slot) => slot.method(),
+            Repr::LocalCall(local) => local.method(),
+            Repr::Relay(relay) => relay.before()?.method(),
+            Repr::Local(_) | Repr::Address(_) | Repr::Broken(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The rules of farcall without I/O: values, sessions, connections, stubs and promises.
 //!
-//! Users depend on the `farcall` crate, which re-exports what they need. This crate has no runtime, no sockets and
-//! no clock; a transport drives its [`Connection`](connection::Connection)s.
+//! Users depend on the `farcall` crate, which re-exports what they need. This crate has no runtime and no sockets, and
+//! of clocks only that of deadlines; a transport drives its [`Connection`](connection::Connection)s.
 //!
 //! # Layout
 //!
@@ -9,6 +9,7 @@
 //!
 //! - `error`, `limits`, `schema`, `value`, `arg`, `interface`: what a call consists of, and the types it may have;
 //! - `codec`, `outcome`, `naming`, `pool`: from typed values to bytes and capabilities, and what is kept of a result;
+//! - `context`: what a call carries beside its arguments, and deadlines;
 //! - `wire`: frames;
 //! - `session`: the pure rules of one connection;
 //! - `connection`: a session, the one lock around it, and what waits for it;
@@ -28,6 +29,7 @@ mod codec;
 #[cfg(all(test, shuttle))]
 mod concurrency;
 pub mod connection;
+pub mod context;
 mod dispatch;
 pub mod error;
 pub mod fault;

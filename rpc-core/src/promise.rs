@@ -7,9 +7,12 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::codec::{CapTable, Capability, Span, ValueDecoder};
+use crate::context::{CallContext, Ticket, is_within};
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::local::LocalPolled;
@@ -86,6 +89,18 @@ impl<T: RpcValue, X> Promise<T, X> {
         std::future::poll_fn(move |cx| Self::handle(this).poll_sent(cx))
     }
 
+    /// Awaits the result for so long: then it is [`ErrorKind::DeadlineExceeded`], and the call is cancelled. The callee
+    /// is not told beforehand, as it is of a [deadline](crate::context::deadline) around the call.
+    pub fn with_deadline(this: Self, budget: Duration) -> CallFuture<T, X>
+    where
+        X: CallFailure,
+    {
+        let mut future = this.into_future();
+        let context = CallContext::current().with_deadline(budget);
+        future.deadline = context.alarm().map(|alarm| Ticket::new(Arc::clone(alarm)));
+        future
+    }
+
     /// Lets the call run to its end although nobody waits for its result, which is dropped. It does not survive
     /// the loss of the connection.
     #[expect(clippy::needless_pass_by_value, reason = "the promise ends here")]
@@ -119,7 +134,8 @@ impl<T: RpcValue, X: CallFailure> IntoFuture for Promise<T, X> {
     type IntoFuture = CallFuture<T, X>;
 
     fn into_future(self) -> CallFuture<T, X> {
-        CallFuture { handle: Self::into_handle(self).into_own(), polled: false, result: PhantomData }
+        let handle = Self::into_handle(self).into_own();
+        CallFuture { handle, polled: false, deadline: None, result: PhantomData }
     }
 }
 
@@ -128,6 +144,8 @@ impl<T: RpcValue, X: CallFailure> IntoFuture for Promise<T, X> {
 pub struct CallFuture<T, X> {
     handle: Handle,
     polled: bool,
+    /// Of the scope in which it is polled first, unless it was given one.
+    deadline: Option<Ticket>,
     result: PhantomData<fn() -> (T, X)>,
 }
 
@@ -144,6 +162,36 @@ impl<T: RpcValue, X: CallFailure> Future for CallFuture<T, X> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, X>> {
         let this = self.get_mut();
         let first = !std::mem::replace(&mut this.polled, true);
+        let polled = this.poll_outcome(cx, first);
+        if polled.is_pending() && (this.deadline.is_some() || (first && is_within())) {
+            return this.poll_deadline(cx);
+        }
+        polled
+    }
+}
+
+impl<T: RpcValue, X: CallFailure> CallFuture<T, X> {
+    /// The result is not there yet: whether it is still wanted.
+    #[cold]
+    fn poll_deadline(&mut self, cx: &Context<'_>) -> Poll<Result<T, X>> {
+        if self.deadline.is_none() {
+            self.deadline = CallContext::current().alarm().map(|alarm| Ticket::new(Arc::clone(alarm)));
+        }
+        let Some(deadline) = &mut self.deadline else { return Poll::Pending };
+        if !deadline.poll(cx) {
+            return Poll::Pending;
+        }
+        let error = deadline.exceeded(self.handle.method().unwrap_or("the call"));
+        let disposed = Error::new(ErrorKind::Disposed, "the promise was used up already");
+        // Dropping it cancels the call.
+        drop(std::mem::replace(&mut self.handle, Handle::broken(disposed)));
+        self.deadline = None;
+        Poll::Ready(Err(error.into()))
+    }
+
+    #[inline]
+    fn poll_outcome(&mut self, cx: &mut Context<'_>, first: bool) -> Poll<Result<T, X>> {
+        let this = self;
         match &mut this.handle.0 {
             Repr::Slot(slot) => {
                 if let Some(error) = slot.blocked() {

@@ -164,6 +164,15 @@ impl Relay {
         }
     }
 
+    /// Where its calls go, unless that was taken from it.
+    pub(crate) fn behind(&self) -> Option<Handle> {
+        match self {
+            Self::Gated(gated) => gated.inner().ok().map(|inner| (*inner).clone()),
+            Self::Method(bound) => Some(bound.target().clone()),
+            Self::Probe(_) => None,
+        }
+    }
+
     /// What it turned out to be: what was promised through a gate may have come from this side of it.
     pub(crate) fn resolved(&self) -> Option<Handle> {
         match self {

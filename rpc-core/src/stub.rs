@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::arg::{ArgEncoder, ArgList, ParamList};
 use crate::codec::Encoded;
+use crate::context::{CallContext, is_outside, is_traced, outgoing};
 use crate::dispatch::OwnedArgs;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
@@ -116,6 +117,11 @@ pub fn call<R: RpcReturn, P: ParamList, A: ArgList<P>>(
     if recording() {
         note_call(&promise, interface, index);
     }
+    if is_traced()
+        && let Some(info) = interface.method(index)
+    {
+        crate::connection::trace_call(&promise, interface.name, info.name);
+    }
     Promise::from_handle(promise)
 }
 
@@ -167,6 +173,9 @@ fn encode_args<P: ParamList, A: ArgList<P>>(
     args: A,
 ) -> Result<(MethodId, Box<Encoded>), Error> {
     let mut encoded = crate::pool::take();
+    if !is_outside() {
+        encoded.context = outgoing(info.name)?;
+    }
     let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
     match args.encode(&mut encoder) {
         Ok(()) => {
@@ -244,6 +253,11 @@ fn call_local<P: ParamList, A: ArgList<P>>(
             Err(error) => Handle::broken(error),
         };
     };
+    let context = if is_outside() { Ok(CallContext::NONE) } else { outgoing(info.name) };
+    let context = match context {
+        Ok(context) => context,
+        Err(error) => return Handle::broken(error),
+    };
     // Mostly nothing is written to it.
     let mut encoded = crate::pool::take();
     let mut encoder = ArgEncoder::new(&mut encoded, info.args_have_caps);
@@ -251,11 +265,13 @@ fn call_local<P: ParamList, A: ArgList<P>>(
         Ok(Some(values)) => {
             crate::pool::give(encoded);
             let (slot, result) = LocalSlot::new(Some(info), Some(Arc::clone(local)));
-            push(local, Entry::call(found, OwnedArgs::Typed(Box::new(values)), Sink::local(slot)));
+            let args = OwnedArgs::Typed(Box::new(values));
+            push(local, Entry::call(found, args, context, Sink::local(slot)));
             Handle(Repr::LocalCall(result))
         }
         Ok(None) => {
             let id = info.id(encoder.finish());
+            encoded.context = context;
             let handle = Handle(Repr::Local(Arc::clone(local)));
             call_encoded(&handle, id, info, encoded)
         }

@@ -12,7 +12,8 @@ use crate::bell::Hearing;
 use crate::connection::{Connection, SlotRef};
 use crate::error::Error;
 use crate::handle::{Handle, Repr};
-use crate::local::{LocalRef, LocalSlot};
+use crate::limits::MAX_HOPS;
+use crate::local::{LocalRef, LocalSlot, knot};
 use crate::reason::Reason;
 use crate::relay::Relay;
 use crate::session::SlotKey;
@@ -82,6 +83,8 @@ pub(crate) enum Look {
     Waits(Vec<Hearing>),
     /// It is a promise that turned out to be this.
     Elsewhere(WeakHandle),
+    /// It stands before this, and breaks with it. When any of these is heard, it is to be looked at again.
+    Before(Vec<Hearing>, WeakHandle),
 }
 
 impl Handle {
@@ -118,12 +121,36 @@ impl WeakHandle {
     pub(crate) async fn closed(self) -> Reason {
         let mut handle = self;
         loop {
-            match handle.look() {
-                Look::Broken(reason) => return reason,
-                Look::Waits(hearings) => Any(hearings).await,
-                Look::Elsewhere(next) => handle = next,
+            match handle.look_through() {
+                Ok(reason) => return reason,
+                Err(hearings) => Any(hearings).await,
             }
         }
+    }
+
+    /// Looks at it, and at everything that it stands before, as far as a call on it would go. A promise that has
+    /// settled becomes what it has settled to.
+    fn look_through(&mut self) -> Result<Reason, Vec<Hearing>> {
+        let mut hearings = Vec::new();
+        let mut behind: Option<Self> = None;
+        for _ in 0..=MAX_HOPS {
+            match behind.as_ref().unwrap_or(self).look() {
+                // What stands before it held it, and is heard of: it has just let it go.
+                Look::Broken(Reason::Released(_)) if behind.is_some() => return Err(hearings),
+                Look::Broken(reason) => return Ok(reason),
+                Look::Waits(more) => {
+                    hearings.extend(more);
+                    return Err(hearings);
+                }
+                Look::Elsewhere(next) if behind.is_none() => *self = next,
+                Look::Elsewhere(next) => behind = Some(next),
+                Look::Before(more, next) => {
+                    hearings.extend(more);
+                    behind = Some(next);
+                }
+            }
+        }
+        Ok(Reason::of_rejection(knot()))
     }
 
     pub(crate) fn look(&self) -> Look {

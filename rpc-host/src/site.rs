@@ -34,8 +34,11 @@ pub(crate) struct Site {
     pub(crate) draining: AtomicBool,
     pub(crate) connections: AtomicUsize,
     /// Bindings to other hosts, so that those to one place share a connection.
-    remotes: Mutex<HashMap<(String, Vec<String>, Certificates), ServiceAt>>,
+    remotes: Mutex<HashMap<Elsewhere, ServiceAt>>,
 }
+
+/// A place outside of the host: a name, where that is, and the certificates for it.
+type Elsewhere = (String, Vec<String>, Certificates);
 
 /// Which worker of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,6 +48,13 @@ pub struct Parent {
     go: Arc<Notify>,
 }
 
+impl Parent {
+    /// Lets a child that is late come.
+    pub fn go(&self) {
+        self.go.notify_one();
+    }
+}
+
 #[rpc_target]
 impl Parent {
     pub fn child(&self) -> Child {
@@ -87,7 +94,7 @@ impl Wake for Task {
 }
 
 /// Whether it is ready at its first poll; if it is not, whether it leaves nothing of its task behind.
-fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+pub fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
     let task = Arc::new(Task::default());
     let polled = {
         let mut future = pin!(future);
@@ -103,7 +110,7 @@ fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
 }
 
 /// It is broken for this reason, whoever asks and as often as they do, and calls fail at once with the same.
-async fn stays_broken(stub: &ChildStub, reason: &Reason) {
+pub async fn stays_broken(stub: &ChildStub, reason: &Reason) {
     for _ in 0..3 {
         assert_eq!(poll_once(stub.closed()), Poll::Ready(reason.clone()));
         let error = poll_once(stub.ping().into_future());
@@ -153,8 +160,8 @@ behaviours! {
         assert!(poll_once(kept.closed()).is_pending() && poll_once(none.closed()).is_pending());
         let watching = [&kept, &none].map(|stub| tokio::spawn(stub.downgrade().closed()));
         assert_eq!(parent.ping().await.unwrap(), 2);
-        main.go.notify_one();
-        main.go.notify_one();
+        main.go();
+        main.go();
         let [kept_breaks, none_breaks] = watching;
         let reason = none_breaks.await.unwrap();
         assert_eq!(reason.message(), "no such child: 7");

@@ -74,6 +74,14 @@ impl Wall {
         self.go_on(promise);
     }
 
+    /// The same with a promise that is in line itself when it is called through.
+    pub fn speak_in_line(&self, wall: WallStub) {
+        Promise::detach(wall.take(vec![0; 100]));
+        let promise = wall.bounce(self.ear.clone());
+        Promise::detach(wall.take(vec![0; 100]));
+        self.go_on(promise);
+    }
+
     /// Calls the peer through a promise that comes home, and goes on when it has.
     pub fn speak(&self, wall: WallStub) {
         let mine: EarStub = self.ear.clone().into_stub();
@@ -295,29 +303,40 @@ behaviours! { wire
     }
 
     async fn calls_that_are_all_in_line_have_gone_that_way_too(transport: Transport) {
-        let target = Wall::default();
-        let stage = Stage::new(transport, target.clone());
-        let mut raw = stage.silent().await;
-        // So much that one call fits beside the first.
-        raw.send(&hello_with_window(412)).await;
-        assert_eq!(raw.next().await, Some(Got::Hello));
-        let speak = Call { flags: FORGET, ..Call::of(wall("speak_into_a_line"), &[0]) };
-        raw.send(&speak.caps(&[own(-1)]).frame()).await;
-        let call = |name: &str| Got::Call { target: -1, method: wall(name) };
-        assert_eq!([raw.reply().await, raw.reply().await], [call("bounce"), call("take")]);
-        raw.send(&answer(1, &home(-1))).await;
-        until(|| !target.results.lock().unwrap().is_empty()).await;
-        raw.send(&frame(7, &[&number(10_000)])).await;
-        let mut got = Vec::new();
-        while !matches!(got.last(), Some(Got::Echo { .. })) {
-            match raw.reply().await {
-                Got::Call { target: 1, .. } => got.push(Got::Pull { id: 0 }),
-                Got::Call { .. } | Got::Pull { .. } | Got::Finish { .. } | Got::Release { .. } => {}
-                other => got.push(other),
+        // The promise has been sent when the call through it joins the line: there is room for one more call beside it.
+        // Or it is in line itself, and leaves it before that call does, which has to wait for room still.
+        for (name, window, sent) in [("speak_into_a_line", 412, true), ("speak_in_line", 330, false)] {
+            let target = Wall::default();
+            let stage = Stage::new(transport, target.clone());
+            let mut raw = stage.silent().await;
+            raw.send(&hello_with_window(window)).await;
+            assert_eq!(raw.next().await, Some(Got::Hello));
+            raw.send(&Call { flags: FORGET, ..Call::of(wall(name), &[0]) }.caps(&[own(-1)]).frame()).await;
+            let call = |name: &str| Got::Call { target: -1, method: wall(name) };
+            let id = if sent {
+                assert_eq!([raw.reply().await, raw.reply().await], [call("bounce"), call("take")]);
+                1
+            } else {
+                // The first is given up as soon as it was made: nobody waits for it.
+                assert_eq!([raw.reply().await, raw.reply().await], [call("take"), Got::Finish { id: 1 }]);
+                raw.send(&frame(7, &[&number(180)])).await;
+                assert_eq!([raw.reply().await, raw.reply().await], [call("bounce"), call("take")]);
+                2
+            };
+            raw.send(&answer(id, &home(-1))).await;
+            until(|| !target.results.lock().unwrap().is_empty()).await;
+            raw.send(&frame(7, &[&number(10_000)])).await;
+            let mut got = Vec::new();
+            while !matches!(got.last(), Some(Got::Echo { .. })) {
+                match raw.reply().await {
+                    Got::Call { target, .. } if target == id => got.push(Got::Pull { id: 0 }),
+                    Got::Call { .. } | Got::Pull { .. } | Got::Finish { .. } | Got::Release { .. } => {}
+                    other => got.push(other),
+                }
             }
+            assert_eq!(got, [Got::Pull { id: 0 }, Got::Echo { target: id, path: vec![] }]);
+            assert!(target.ear.heard.lock().unwrap().is_empty(), "the later call waits");
         }
-        assert_eq!(got, [Got::Pull { id: 0 }, Got::Echo { target: 1, path: vec![] }]);
-        assert!(target.ear.heard.lock().unwrap().is_empty(), "the later call waits");
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use farcall::Reason;
 use farcall::prelude::*;
+use farcall::{Reason, Revocable, Stub, WeakStub};
 use tokio::sync::Semaphore;
 
-use crate::kit::{Transport, behaviours, open};
+use crate::kit::{Transport, behaviours, open, until};
 
 pub struct Leaf;
 
@@ -21,11 +21,12 @@ impl Leaf {
 pub struct Knot {
     held: Arc<Mutex<Vec<LeafStub>>>,
     go: Arc<Semaphore>,
+    seen: Arc<Mutex<Vec<WeakStub<LeafStub>>>>,
 }
 
 impl Default for Knot {
     fn default() -> Self {
-        Self { held: Arc::default(), go: Arc::new(Semaphore::new(0)) }
+        Self { held: Arc::default(), go: Arc::new(Semaphore::new(0)), seen: Arc::default() }
     }
 }
 
@@ -39,6 +40,13 @@ impl Knot {
 
     pub fn hold(&self, stub: LeafStub) {
         self.held.lock().unwrap().push(stub);
+    }
+
+    /// Holds it behind a gate.
+    pub fn hold_wrapped(&self, stub: LeafStub) {
+        let (lent, _revoker) = Revocable::wrap(stub);
+        self.seen.lock().unwrap().push(lent.downgrade());
+        self.held.lock().unwrap().push(lent);
     }
 
     pub fn pull(&self, times: u32) {
@@ -72,6 +80,37 @@ behaviours! {
             assert!(knot.ping().await.unwrap());
             drop((stubs, promises));
             link.server_holds(0).await;
+        }
+    }
+    async fn promise_that_leads_to_itself_through_a_gate_fails(transport: Transport) {
+        let main = Knot::default();
+        // Whose gate it is: the callee's, or the caller's.
+        for (length, callers) in [(1, false), (2, false), (5, false), (1, true), (2, true)] {
+            let (knot, link) = open(transport, main.clone()).await;
+            let promises: Vec<_> = (0..length).map(|_| knot.tie()).collect();
+            let stubs: Vec<LeafStub> = promises.iter().map(|promise| LeafStub::clone(promise)).collect();
+            for stub in stubs.iter().cycle().skip(1).take(length) {
+                if callers {
+                    knot.hold(Revocable::wrap(stub.clone()).0).await.unwrap();
+                } else {
+                    knot.hold_wrapped(stub).await.unwrap();
+                }
+            }
+            knot.pull(length as u32).await.unwrap();
+            for stub in &stubs {
+                let error = stub.ping().await.unwrap_err();
+                assert!(!error.may_have_run() && error.message().contains("or to itself"), "{error}");
+            }
+            assert!(knot.ping().await.unwrap());
+            if callers {
+                // What a caller ties to its own call it holds itself.
+                continue;
+            }
+            let seen = std::mem::take(&mut *main.seen.lock().unwrap());
+            let weak: Vec<_> = stubs.iter().map(Stub::downgrade).chain(seen).collect();
+            drop((stubs, promises));
+            link.server_holds(0).await;
+            until(|| weak.iter().all(|weak| weak.upgrade().is_none())).await;
         }
     }
     async fn promise_that_becomes_promise_after_promise_is_followed_so_far(transport: Transport) {

@@ -342,12 +342,13 @@ behaviours! {
         let (lent, revoker) = Revocable::membrane(stub.clone());
         let (front, c) = open(transport, Front(lent)).await;
         let leaf = front.leaf(1).await.unwrap();
+        let mine = bundle(&shared);
+        let before = Arc::strong_count(&shared.alive);
         assert_eq!(front.bundle().first().next().number().await.unwrap(), 2);
         assert_eq!(front.bundle().await.unwrap().first.next().number().await.unwrap(), 2);
-        let mine = bundle(&shared);
         let back = front.pass(mine.clone()).await.unwrap();
         assert!(back.first.same_target(&mine.first));
-        let before = Arc::strong_count(&shared.alive);
+        until(|| Arc::strong_count(&shared.alive) == before).await;
         let waiting = front.wait();
         shared.started.notified().await;
         assert_eq!(Arc::strong_count(&shared.alive), before + 1);

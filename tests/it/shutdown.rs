@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farcall::prelude::*;
-use farcall::{Connection, Endpoint, Server};
+use farcall::{Connection, Endpoint, Limits, Server};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::kit::{Transport, behaviours, open, until};
+use crate::kit::{Transport, behaviours, open, open_with, until};
 
 #[derive(Clone, Default)]
 pub struct Main {
@@ -44,6 +44,11 @@ impl Main {
         }
         let own: MainStub = self.clone().into_stub();
         1 + other.count_down(&own, n - 1).await.unwrap()
+    }
+
+    /// Has the caller's object wait, and does not wait for it.
+    pub fn leave_waiting(&self, other: MainStub) {
+        Promise::detach(other.wait());
     }
 
     pub fn child(&self) -> Self {
@@ -121,6 +126,24 @@ behaviours! { wire
         tokio::time::sleep(Duration::from_millis(10)).await;
         assert!(client.ended().is_none() && server.ended().is_none());
         main.go.notify_one();
+        tokio::join!(client.closed(), server.closed());
+    }
+
+    async fn connection_ends_after_the_last_call_that_nobody_waits_for(transport: Transport) {
+        // Without keep-alive nothing else wakes the drivers.
+        let mut limits = Limits::default();
+        limits.keep_alive = None;
+        limits.handshake = Duration::MAX;
+        limits.write_stall = Duration::MAX;
+        let (stub, link) = open_with(transport, Duration::ZERO, limits, Main::default()).await;
+        let (client, server) = (link.client.as_ref().unwrap(), link.server.as_ref().unwrap());
+        let own = Main::default();
+        stub.leave_waiting(own.clone()).await.unwrap();
+        own.started.notified().await;
+        drop(stub);
+        // Its own object is given back; what remains is the call, which has no answer.
+        until(|| client.table_sizes() == (1, 0)).await;
+        own.go.notify_one();
         tokio::join!(client.closed(), server.closed());
     }
 

@@ -106,7 +106,8 @@ pub fn when_closed(run: &Run) {
                 wrong(format!("link {number}, end {end}: its tables are not empty"));
             }
             if connection.ended().is_none() {
-                wrong(format!("link {number}, end {end} has not closed"));
+                let books = connection.books();
+                wrong(format!("link {number}, end {end} has not closed: {books:?}"));
             }
         }
     }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use run::Run;
 
 /// Seeds of a usual run.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 10_000;
 
 /// What is said of a run that does not end.
 const HANGS: &str = "the run hangs";

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{Connection, Input};
 use crate::codec::Capability;
+use crate::context::{CallContext, enter};
 use crate::dispatch::Args;
 use crate::interface::MethodId;
 use crate::limits::{BATCH_ANSWERS, BATCH_CALLS};
@@ -33,10 +34,19 @@ struct Gathered {
     method: MethodId,
     target: u32,
     flags: u8,
+    /// Length of its metadata, which ends where its arguments begin.
+    metadata: usize,
     /// Where its arguments begin and end in what has come in.
     body: (usize, usize),
     /// The longest body that its answer may have to be written as it is, in bytes.
     longest: usize,
+}
+
+impl Gathered {
+    #[inline]
+    fn metadata<'a>(&self, input: &'a Input) -> &'a [u8] {
+        if self.metadata == 0 { &[] } else { input.part(self.body.0 - self.metadata..self.body.0) }
+    }
 }
 
 impl Batch {
@@ -70,7 +80,8 @@ impl Batch {
         }
         let target = self.targets.len().saturating_sub(1) as u32;
         let (id, flags, method) = (call.id, call.flags, MethodId(call.method));
-        self.calls.push(Gathered { id, method, target, flags, body: (end - call.body, end), longest });
+        let (metadata, body) = (call.metadata, (end - call.body, end));
+        self.calls.push(Gathered { id, method, target, flags, metadata, body, longest });
     }
 }
 
@@ -79,20 +90,24 @@ impl Connection {
     pub(super) fn run_batch(&self, input: &mut Input, reply: &mut Reply) {
         let mut batch = std::mem::take(&mut input.batch);
         let mut calls = batch.calls.drain(..);
+        // Of most of them it is the context: then it is entered once.
+        let _within = enter(&CallContext::CALLED);
         while let Some(call) = calls.next() {
             if self.is_over() {
                 break;
             }
             let Some(target) = batch.targets.get(call.target as usize) else { break };
-            let body = input.part(call.body.0..call.body.1);
-            if !self.run_gathered(&call, target, body, reply) {
+            let parts = (call.metadata(input), input.part(call.body.0..call.body.1));
+            if !self.run_gathered(&call, target, parts, reply) {
                 // Too much is under way: the rest waits.
                 for call in calls.by_ref() {
                     let Some(target) = batch.targets.get(call.target as usize) else { break };
                     let body = Bytes::copy_from_slice(input.part(call.body.0..call.body.1));
+                    let metadata = call.metadata(input);
+                    let beside = ((!metadata.is_empty()).then(|| metadata.into()), body);
                     let target = target.clone();
                     self.with(|state| {
-                        state.session.hold_plain(call.id, call.flags, target, call.method.0, body)
+                        state.session.hold_plain((call.id, call.flags), target, call.method.0, beside)
                     });
                 }
             }
@@ -104,12 +119,25 @@ impl Connection {
 
     /// Runs one call of a batch. `false`: no more may be run now.
     #[inline]
-    fn run_gathered(&self, call: &Gathered, target: &Capability, body: &[u8], reply: &mut Reply) -> bool {
+    fn run_gathered(
+        &self,
+        call: &Gathered,
+        target: &Capability,
+        (metadata, body): (&[u8], &[u8]),
+        reply: &mut Reply,
+    ) -> bool {
         let begun = reply.encoded.bytes.len();
         begin_plain_answer(&mut reply.encoded.bytes, call.id);
         reply.start = reply.encoded.bytes.len();
         let args = Args::Plain { body, present: 0 };
-        let ended = self.run((call.id, call.flags), target, call.method, args, reply);
+        let read;
+        let context = if metadata.is_empty() {
+            &CallContext::CALLED
+        } else {
+            read = CallContext::read(metadata);
+            &read
+        };
+        let ended = self.run((call.id, call.flags), target, call.method, (args, context), reply);
         let plain = ended
             && matches!(reply.status, Status::Value)
             && is_answered_once(call.flags)

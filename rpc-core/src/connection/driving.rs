@@ -6,6 +6,7 @@ use super::input::{Found, Input};
 use super::piece::PieceHead;
 use super::{Connection, State};
 use crate::codec::{Capability, Encoded, FilledArg, SPLICE_FROM};
+use crate::context::{CallContext, is_traced};
 use crate::dispatch::{Args, Call, Delivered, ReplyTo, Step, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Repr;
@@ -87,7 +88,7 @@ impl Connection {
     /// Runs one call. With a result, `reply` is the reply to it.
     #[inline]
     fn deliver(&self, incoming: Incoming, input: &Input, reply: &mut Reply) -> Option<(i64, u8)> {
-        let Incoming { id, flags, target, method, caps, filled, body, cost: _, what } = incoming;
+        let Incoming { id, flags, target, method, caps, filled, metadata, body, cost: _, what } = incoming;
         if what != What::Call {
             self.echo(id, &target);
             return None;
@@ -111,7 +112,9 @@ impl Connection {
             IncomingBody::Arriving(_) => (&[][..], None),
         };
         let args = Args::Wire { body, owner, present: 0, caps, filled };
-        self.run((id, flags), &target, MethodId(method), args, reply).then_some((id, flags))
+        let context = metadata.map(|metadata| CallContext::read(&metadata));
+        let context = context.as_ref().unwrap_or(&CallContext::CALLED);
+        self.run((id, flags), &target, MethodId(method), (args, context), reply).then_some((id, flags))
     }
 
     /// Runs a call where its target lives. `true`: `reply` is the reply to it.
@@ -121,7 +124,7 @@ impl Connection {
         (id, flags): (i64, u8),
         target: &Capability,
         method: MethodId,
-        args: Args<'_>,
+        (args, context): (Args<'_>, &CallContext),
         reply: &mut Reply,
     ) -> bool {
         let bytes = args.len();
@@ -148,9 +151,9 @@ impl Connection {
                     bytes: if shared.is_some() { Vec::new() } else { body.to_vec() },
                     splices: shared.map(|owner| (0, owner.slice_ref(body))).into_iter().collect(),
                     caps,
-                    promises: Vec::new(),
                     filled,
-                    at: None,
+                    context: context.clone(),
+                    ..Encoded::default()
                 }),
             );
             return false;
@@ -162,17 +165,29 @@ impl Connection {
                 return true;
             }
         };
+        let traced;
+        let context = if is_traced() {
+            traced = context.traced(local.target().interface().name, found.info, bytes);
+            &traced
+        } else {
+            context
+        };
         let mut call = Call {
             info: found.info,
             args: args.with_present(found.present),
             reply: ReplyTo::Encode(reply),
             step: Step::Idle,
+            context,
         };
         let mut make_sink = || self.running_sink(id, flags, bytes);
         let _driving = crate::waiting::driving(self.id());
         match deliver(local.target(), found, &mut call, &mut make_sink) {
-            Delivered::Done => true,
+            Delivered::Done => {
+                context.ended(&reply.status);
+                true
+            }
             Delivered::Reply(ready) => {
+                context.ended(&ready.status);
                 reply.take_over(ready);
                 true
             }

@@ -3,8 +3,9 @@
 use std::panic::Location;
 use std::task::Waker;
 
-use super::{Connection, SlotRef, Waiter};
+use super::{Connection, Forward, SlotRef, Waiter};
 use crate::codec::Capability;
+use crate::context::CallSpan;
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodId};
 use crate::outcome::Outcome;
@@ -118,6 +119,25 @@ pub(crate) fn note_call(promise: &Handle, method: &'static str, at: &'static Loc
         && let Some(inner) = relay.before()
     {
         note_call(&inner, method, at);
+    }
+}
+
+/// A call is made: its span begins, and ends with its answer. A call of this process has the span of its method.
+#[cold]
+pub(crate) fn trace_call(promise: &Handle, interface: &'static str, method: &'static str) {
+    if let Some(slot) = slot(promise) {
+        let mut span = Some(CallSpan::new(interface, method, slot.connection().id()));
+        slot.connection().with(|state| {
+            if let Some(waiter) = state.session.waiter_mut(slot.key())
+                && let Some(span) = span.take()
+            {
+                waiter.forward(Forward::Span(span));
+            }
+        });
+    } else if let Repr::Relay(relay) = &promise.0
+        && let Some(inner) = relay.before()
+    {
+        trace_call(&inner, interface, method);
     }
 }
 

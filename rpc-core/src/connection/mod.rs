@@ -25,18 +25,19 @@ use std::task::{Context, Poll, Waker};
 #[doc(hidden)]
 pub use books::Books;
 pub use driving::Turned;
-pub(crate) use holding::{note_call, note_interface};
+pub(crate) use holding::{note_call, note_interface, trace_call};
 pub use input::Input;
 pub use offer::{LookUp, MainObject, Offer};
 pub(crate) use slot::SlotRef;
 
 use crate::bell::Ringer;
 use crate::codec::Capability;
+use crate::context::CallSpan;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodInfo};
 use crate::limits::Limits;
-use crate::local::{Gather, LocalSlot, knot};
+use crate::local::{Gather, LocalSlot, knot, leads_to};
 use crate::outcome::{Answer, Body, Outcome, Reply, Status};
 use crate::schema::{Schema, SchemaBuilder};
 pub use crate::session::Greeting;
@@ -122,6 +123,8 @@ enum Forward {
     Arg(Arc<Gather>, u8, Path),
     /// Those who wait for the stub to break look at it again.
     Watch(Ringer),
+    /// The span of the call ends.
+    Span(CallSpan),
 }
 
 impl std::fmt::Debug for Connection {
@@ -250,12 +253,14 @@ impl Connection {
     #[cold]
     fn pass_on_all(&self, forwards: Vec<Forward>, key: SlotKey) {
         for forward in forwards {
-            if let Forward::Watch(ringer) = forward {
-                drop(ringer);
-                continue;
+            match forward {
+                Forward::Watch(ringer) => drop(ringer),
+                Forward::Span(span) => span.ended(self.with(|state| state.session.outcome_in_a_word(key))),
+                forward => {
+                    let (outcome, schema) = self.outcome(key);
+                    pass_on(forward, outcome, schema);
+                }
             }
-            let (outcome, schema) = self.outcome(key);
-            pass_on(forward, outcome, schema);
         }
     }
 
@@ -322,11 +327,18 @@ impl Connection {
 
     /// An echo of the peer has come as far as the calls before it.
     pub(crate) fn echo_back(&self, id: i64) {
-        self.with(|state| state.session.echo_back(id));
+        self.with(|state| {
+            state.session.echo_back(id);
+            state.look_whether_idle();
+        });
     }
 
     pub(crate) fn set_running(&self, id: i64, running: Running) {
-        let refused = self.with(|state| state.session.set_running(id, running));
+        let refused = self.with(|state| {
+            let refused = state.session.set_running(id, running);
+            state.look_whether_idle();
+            refused
+        });
         // The call is over already: for one that was passed on, dropping the promise is all there is to do.
         if let Some(running) = refused {
             running.cancel();
@@ -335,11 +347,17 @@ impl Connection {
 
     /// The stub that was made of a promise of the peer is gone.
     pub(crate) fn unwatch(&self, id: i64, watcher: usize) {
-        self.with(|state| state.session.unwatch(id, watcher));
+        self.with(|state| {
+            state.session.unwatch(id, watcher);
+            state.look_whether_idle();
+        });
     }
 
     pub(crate) fn complete(&self, id: i64, mut reply: Reply) {
-        self.with(|state| state.session.complete(id, &mut reply));
+        self.with(|state| {
+            state.session.complete(id, &mut reply);
+            state.look_whether_idle();
+        });
         crate::pool::give(reply.encoded);
     }
 
@@ -497,7 +515,7 @@ fn pass_on(forward: Forward, outcome: Outcome<Capability>, schema: Option<&'stat
             sink.send(passed_reply(outcome.part(&path), info));
         }
         Forward::Arg(gather, param, path) => gather.fill(param, outcome.arg_at(&path)),
-        Forward::Watch(ringer) => drop(ringer),
+        Forward::Watch(_) | Forward::Span(_) => {}
     }
 }
 
@@ -538,9 +556,9 @@ static CAPABILITY: LazyLock<Schema> = LazyLock::new(|| Schema::describe(SchemaBu
 
 /// What a promised stub turns out to be. One that turns out to be itself leads nowhere, and would keep itself for ever.
 fn settle(slot: &Arc<LocalSlot>, target: Result<Capability, Error>) {
-    let target = target.and_then(|target| match &target.handle.0 {
-        Repr::LocalCall(local) if local.leads_to(slot) => Err(knot()),
-        _ => Ok(target),
+    let target = target.and_then(|target| match leads_to(&target.handle, slot) {
+        true => Err(knot()),
+        false => Ok(target),
     });
     slot.settle_outcome(promised(target));
 }

@@ -57,6 +57,11 @@ impl SlotRef {
         Self { connection: self.connection.clone(), key: self.key, path }
     }
 
+    /// The method of the call, for people.
+    pub(crate) fn method(&self) -> Option<&'static str> {
+        self.connection.with(|state| state.session.method_of(self.key))
+    }
+
     pub(crate) fn detach(&self) {
         let key = self.key();
         self.connection.with(|state| state.session.detach(key));
@@ -79,6 +84,9 @@ impl SlotRef {
         encoded: &mut Box<Encoded>,
     ) -> Handle {
         let target = (self.key(), &self.path);
+        if let Err(error) = encoded.write_metadata() {
+            return Handle::broken(error);
+        }
         let called = self.connection.with(|state| {
             let plain = if self.path.is_empty() {
                 state.session.call_plain(target.0, method.0, encoded, &info.result)
@@ -114,6 +122,10 @@ impl SlotRef {
             return None;
         }
         let Parked { method, info, mut encoded, sink, hops } = parked;
+        if let Err(error) = encoded.write_metadata() {
+            sink.fail(error);
+            return None;
+        }
         let target = (self.key(), &self.path);
         let schema = info.map(|info| &info.result);
         let running = sink.running_point();

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::arg::{ArgDecoder, ParamList};
 use crate::codec::{CapTable, Capability, FilledArg, ValueEncoder};
+use crate::context::{CallContext, is_within};
 use crate::error::{Error, ErrorKind};
 use crate::handle::Handle;
 use crate::interface::MethodInfo;
@@ -26,6 +27,7 @@ pub struct Call<'a> {
     pub(crate) args: Args<'a>,
     pub(crate) reply: ReplyTo<'a>,
     pub(crate) step: Step,
+    pub(crate) context: &'a CallContext,
 }
 
 /// Where the arguments are.
@@ -90,6 +92,14 @@ impl Args<'_> {
 }
 
 impl OwnedArgs {
+    /// Bytes of them that came over a wire.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Wire(args) => args.body.len() + args.filled.iter().map(|arg| arg.body.len()).sum::<usize>(),
+            Self::Typed(_) => 0,
+        }
+    }
+
     pub(crate) fn borrow(&mut self) -> Args<'_> {
         match self {
             Self::Wire(args) => Args::Wire {
@@ -292,6 +302,10 @@ fn hand_over<R: RpcReturn>(
     result: Result<R::Value, R::User>,
     info: &'static MethodInfo,
 ) {
+    if is_within() {
+        let error = result.as_ref().err().map(|error| R::user_message(error));
+        crate::context::handed_over(error.as_deref());
+    }
     let moves = if result.is_ok() { info.result_moves } else { info.user_moves };
     if moves {
         return slot.settle_typed::<R>(result);

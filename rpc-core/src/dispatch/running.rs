@@ -9,9 +9,10 @@ use std::task::{Context, Poll, Waker};
 use super::call::panicked;
 use super::{Call, Found, MakeSink, OwnedArgs, ReplyTo, Step, Target};
 
+use crate::context::{CallContext, Ticket, enter, is_traced, within};
 use crate::interface::MethodInfo;
 use crate::local::LocalSlot;
-use crate::outcome::Reply;
+use crate::outcome::{Reply, Status};
 use crate::sink::{Running, Sink, Token};
 use crate::spawn::{BoxFuture, spawn};
 use crate::waiting::{Turn, driving, polling};
@@ -35,7 +36,7 @@ pub(crate) fn deliver(
     make_sink: &mut MakeSink<'_>,
 ) -> Delivered {
     if found.spawned {
-        let args = call.take_owned();
+        let args = (call.take_owned(), call.context.clone());
         spawn_start(Arc::clone(target), found, args, make_sink());
         return Delivered::Elsewhere;
     }
@@ -50,7 +51,11 @@ fn deliver_here(
     make_sink: &mut MakeSink<'_>,
 ) -> Delivered {
     let info = found.info;
-    target.deliver(target, found, call, make_sink);
+    if let Some(error) = call.context.over(info.name) {
+        call.fail(error);
+        return Delivered::Done;
+    }
+    within(call.context, || target.deliver(target, found, call, make_sink));
     match std::mem::replace(&mut call.step, Step::Idle) {
         Step::Idle | Step::Done => Delivered::Done,
         Step::Queued => Delivered::Elsewhere,
@@ -58,19 +63,23 @@ fn deliver_here(
             promise.pass_result(make_sink(), info);
             Delivered::Elsewhere
         }
-        Step::Pending(future) => first_poll(info, future, None, make_sink),
-        Step::Holding(future, turn) => first_poll(info, future, Some(turn), make_sink),
+        Step::Pending(future) => first_poll((info, call.context), future, None, make_sink),
+        Step::Holding(future, turn) => first_poll((info, call.context), future, Some(turn), make_sink),
     }
 }
 
 fn first_poll(
-    info: &'static MethodInfo,
+    (info, context): (&'static MethodInfo, &CallContext),
     mut future: BoxFuture<Reply>,
     turn: Option<Arc<Turn>>,
     make_sink: &mut MakeSink<'_>,
 ) -> Delivered {
-    let _driving = driving(0);
-    match poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop())) {
+    let polled = {
+        let _driving = driving(0);
+        let _within = enter(context);
+        poll(info, future.as_mut(), &mut Context::from_waker(Waker::noop()))
+    };
+    match polled {
         Poll::Ready(mut reply) => match reply.take_passed() {
             None => Delivered::Reply(reply),
             Some(promise) => {
@@ -85,14 +94,14 @@ fn first_poll(
                 turn.held_by(&token);
             }
             sink.set_running(Running::Task(Arc::clone(&token)));
-            run_pending(info, future, sink, token, turn);
+            run_pending(info, future, (sink, context.clone()), token, turn);
             Delivered::Elsewhere
         }
     }
 }
 
 /// Delivers a call whose arguments are owned; its reply goes to its sink.
-pub(crate) fn run_owned(target: &Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
+pub(crate) fn run_owned(target: &Arc<dyn Target>, found: Found, args: (OwnedArgs, CallContext), sink: Sink) {
     if found.spawned {
         spawn_start(Arc::clone(target), found, args, sink);
     } else {
@@ -101,23 +110,28 @@ pub(crate) fn run_owned(target: &Arc<dyn Target>, found: Found, args: OwnedArgs,
 }
 
 /// Starts a call on a task of its own, which holds the target and may be the last to do so.
-fn spawn_start(target: Arc<dyn Target>, found: Found, args: OwnedArgs, sink: Sink) {
+fn spawn_start(target: Arc<dyn Target>, found: Found, args: (OwnedArgs, CallContext), sink: Sink) {
     spawn(Box::pin(async move {
         start(&target, found, args, sink);
         target.retire();
     }));
 }
 
-fn start(target: &Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink) {
+fn start(target: &Arc<dyn Target>, found: Found, args: (OwnedArgs, CallContext), sink: Sink) {
     if sink.is_cancelled() {
         return;
     }
+    let (mut args, mut context) = args;
+    if is_traced() {
+        context = context.traced(target.interface().name, found.info, args.len());
+    }
     if let (OwnedArgs::Typed(_), Some(slot)) = (&args, sink.typed_slot()) {
-        return start_typed(target, found, args, sink, &slot);
+        return start_typed(target, found, (args, context), sink, &slot);
     }
     let mut reply = Reply::from_pool();
     let to = ReplyTo::Encode(&mut reply);
-    let mut call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
+    let mut call =
+        Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle, context: &context };
     let mut sink = Some(sink);
     // It is asked for at most once; a second sink would go nowhere.
     let mut make_sink = || sink.take().unwrap_or_else(Sink::nowhere);
@@ -126,6 +140,7 @@ fn start(target: &Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink
         Delivered::Reply(reply) => reply,
         Delivered::Elsewhere => return,
     };
+    context.ended(&reply.status);
     if let Some(sink) = sink {
         sink.send(reply);
     }
@@ -135,17 +150,24 @@ fn start(target: &Arc<dyn Target>, found: Found, mut args: OwnedArgs, sink: Sink
 fn start_typed(
     target: &Arc<dyn Target>,
     found: Found,
-    mut args: OwnedArgs,
+    (mut args, context): (OwnedArgs, CallContext),
     sink: Sink,
     slot: &Arc<LocalSlot>,
 ) {
+    let to = ReplyTo::Typed(slot);
     let mut call =
-        Call { info: found.info, args: args.borrow(), reply: ReplyTo::Typed(slot), step: Step::Idle };
+        Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle, context: &context };
     let mut sink = Some(sink);
     let mut make_sink = || sink.take().unwrap_or_else(Sink::nowhere);
     match (deliver_here(target, found, &mut call, &mut make_sink), sink) {
-        (Delivered::Reply(reply), Some(sink)) => sink.send(reply),
-        (Delivered::Done, Some(sink)) => sink.forget(),
+        (Delivered::Reply(reply), Some(sink)) => {
+            context.ended(&reply.status);
+            sink.send(reply);
+        }
+        (Delivered::Done, Some(sink)) => {
+            context.ended(&Status::Delivered);
+            sink.forget();
+        }
         _ => {}
     }
 }
@@ -154,11 +176,13 @@ fn start_typed(
 pub(crate) fn run_pending(
     info: &'static MethodInfo,
     future: BoxFuture<Reply>,
-    sink: Sink,
+    (sink, context): (Sink, CallContext),
     token: Arc<Token>,
     turn: Option<Arc<Turn>>,
 ) {
-    spawn(Box::pin(RunningMethod { info, future: Some(future), sink: Some(sink), token, turn }));
+    let deadline = context.alarm().map(|alarm| Ticket::new(Arc::clone(alarm)));
+    let future = Some(future);
+    spawn(Box::pin(RunningMethod { info, future, sink: Some(sink), token, turn, context, deadline }));
 }
 
 struct RunningMethod {
@@ -168,6 +192,20 @@ struct RunningMethod {
     token: Arc<Token>,
     /// Where it holds a target.
     turn: Option<Arc<Turn>>,
+    context: CallContext,
+    /// When its caller waits no longer.
+    deadline: Option<Ticket>,
+}
+
+impl RunningMethod {
+    /// Dropping it is the cancellation; its `Drop`s may panic.
+    fn cancel(&mut self) {
+        let future = self.future.take();
+        let _within = enter(&self.context);
+        if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+            tracing::error!(method = self.info.name, "a method panicked while it was cancelled");
+        }
+    }
 }
 
 impl Future for RunningMethod {
@@ -178,16 +216,29 @@ impl Future for RunningMethod {
         this.token.register(cx);
         let Some(future) = &mut this.future else { return Poll::Ready(()) };
         if this.token.is_cancelled() {
-            // Dropping it is the cancellation; its `Drop`s may panic.
-            let future = this.future.take();
-            if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
-                tracing::error!(method = this.info.name, "a method panicked while it was cancelled");
-            }
+            this.cancel();
+            this.context.cancelled();
             this.sink = None;
             return Poll::Ready(());
         }
-        match polling(&this.token, || poll(this.info, future.as_mut(), cx)) {
+        let polled = {
+            let _within = enter(&this.context);
+            polling(&this.token, || poll(this.info, future.as_mut(), cx))
+        };
+        match polled {
             Poll::Pending => {
+                if let Some(deadline) = &mut this.deadline
+                    && deadline.poll(cx)
+                {
+                    let error = deadline.exceeded(this.info.name);
+                    this.cancel();
+                    let reply = Reply::failed(error);
+                    this.context.ended(&reply.status);
+                    if let Some(sink) = this.sink.take() {
+                        sink.send(reply);
+                    }
+                    return Poll::Ready(());
+                }
                 if let Some(turn) = &this.turn {
                     turn.look(this.info.name, cx.waker());
                 }
@@ -195,6 +246,7 @@ impl Future for RunningMethod {
             }
             Poll::Ready(mut reply) => {
                 this.future = None;
+                this.context.ended(&reply.status);
                 if let Some(sink) = this.sink.take() {
                     match reply.take_passed() {
                         None => sink.send(reply),

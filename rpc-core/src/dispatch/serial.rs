@@ -8,6 +8,7 @@ use super::call::{OwnedArgs, ReplyTo};
 use super::release::retire;
 use super::table::{Run, Table};
 use super::{Call, Found, MakeSink, Step, Target, cell, run_pending};
+use crate::context::{CallContext, within};
 use crate::error::{Error, ErrorKind};
 use crate::interface::{Interface, MethodId};
 use crate::local::Mailbox;
@@ -53,6 +54,7 @@ impl<T> State<T> {
 struct Ticket {
     found: Found,
     args: OwnedArgs,
+    context: CallContext,
     sink: Sink,
     token: Arc<Token>,
 }
@@ -131,9 +133,13 @@ impl<T: Send + 'static> SerialCell<T> {
 
     /// Runs one call that waited. The object comes back unless the method keeps it.
     fn run_ticket(self: &Arc<Self>, object: Box<T>, ticket: Ticket) -> Option<Box<T>> {
-        let Ticket { found, mut args, sink, token } = ticket;
+        let Ticket { found, mut args, context, sink, token } = ticket;
         if token.is_cancelled() {
             // Its sink tells whoever still asks; the turn passes on.
+            return Some(object);
+        }
+        if let Some(error) = context.over(found.info.name) {
+            sink.fail(error);
             return Some(object);
         }
         let typed = sink.typed_slot();
@@ -142,16 +148,20 @@ impl<T: Send + 'static> SerialCell<T> {
             Some(slot) if matches!(args, OwnedArgs::Typed(_)) => ReplyTo::Typed(slot),
             _ => ReplyTo::Encode(&mut reply),
         };
-        let mut call = Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle };
-        let object = self.run(object, found, &mut call, || Some(Arc::clone(self)));
+        let mut call =
+            Call { info: found.info, args: args.borrow(), reply: to, step: Step::Idle, context: &context };
+        let object = within(&context, || self.run(object, found, &mut call, || Some(Arc::clone(self))));
         match call.step {
             Step::Holding(future, turn) => {
                 turn.held_by(&token);
-                run_pending(found.info, future, sink, token, Some(turn));
+                run_pending(found.info, future, (sink, context), token, Some(turn));
             }
-            Step::Pending(future) => run_pending(found.info, future, sink, token, None),
+            Step::Pending(future) => run_pending(found.info, future, (sink, context), token, None),
             Step::Passed(promise) => promise.pass_result(sink, found.info),
-            _ => sink.send(reply),
+            _ => {
+                context.ended(&reply.status);
+                sink.send(reply);
+            }
         }
         object
     }
@@ -256,6 +266,7 @@ impl<T: Send + 'static> Target for SerialCell<T> {
             return;
         }
         let args = call.take_owned();
+        let context = call.context.clone();
         let sink = sink();
         let token = Arc::new(Token::default());
         let turn = self.turn();
@@ -265,7 +276,7 @@ impl<T: Send + 'static> Target for SerialCell<T> {
         sink.set_running(Running::Queued(Arc::clone(&token), Arc::clone(&turn)));
         let free = {
             let mut state = self.lock();
-            state.waiting.get_or_insert_default().push_back(Ticket { found, args, sink, token });
+            state.waiting.get_or_insert_default().push_back(Ticket { found, args, context, sink, token });
             // Whoever had the object may have put it back meanwhile.
             state.object.take()
         };

@@ -355,6 +355,7 @@ impl Side {
             method: call.method,
             caps: Vec::new(),
             filled: Vec::new(),
+            metadata: None,
             body: IncomingBody::Frame(frame.len() - call.body..frame.len()),
             cost: 0,
             what: What::Call,

@@ -61,7 +61,8 @@ pub(super) fn with_result_in_sight(call: &mut Call<'_>, run: impl FnOnce(&mut Ca
     };
     let mut reply = Reply::from_pool();
     let args = std::mem::replace(&mut call.args, Args::Taken);
-    let mut encoded = Call { info: call.info, args, reply: ReplyTo::Encode(&mut reply), step: Step::Idle };
+    let to = ReplyTo::Encode(&mut reply);
+    let mut encoded = Call { info: call.info, args, reply: to, step: Step::Idle, context: call.context };
     run(&mut encoded);
     call.step = encoded.step;
     if let Step::Done | Step::Idle = call.step {

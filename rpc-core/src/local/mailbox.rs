@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{LocalRef, LocalSlot};
+use crate::context::CallContext;
 use crate::dispatch::{Found, OwnedArgs, run_owned};
 use crate::sink::Sink;
 use crate::spawn::spawn;
@@ -16,14 +17,14 @@ const TURN: usize = 128;
 /// A call that waits for its target.
 pub(crate) struct Entry {
     /// What to run. Nothing for an echo: it goes back when its turn has come.
-    call: Option<(Found, OwnedArgs)>,
+    call: Option<(Found, OwnedArgs, CallContext)>,
     sink: Sink,
 }
 
 impl Entry {
     #[inline]
-    pub(crate) fn call(found: Found, args: OwnedArgs, sink: Sink) -> Self {
-        Self { call: Some((found, args)), sink }
+    pub(crate) fn call(found: Found, args: OwnedArgs, context: CallContext, sink: Sink) -> Self {
+        Self { call: Some((found, args, context)), sink }
     }
 
     pub(crate) fn echo(sink: Sink) -> Self {
@@ -136,7 +137,7 @@ fn run(local: &Arc<LocalRef>, most: usize, until: Option<&LocalSlot>) {
         let Some(entry) = next.take() else { break };
         let last = until.is_some_and(|slot| entry.sink.goes_to(slot));
         match entry.call {
-            Some((found, args)) => run_owned(local.target(), found, args, entry.sink),
+            Some((found, args, context)) => run_owned(local.target(), found, (args, context), entry.sink),
             None => drop(entry.sink),
         }
         if last {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) use gather::Gather;
 pub(crate) use mailbox::{Entry, Mailbox, is_running, push};
-pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot};
+pub(crate) use slot::{LocalHandle, LocalPolled, LocalSlot, Parked, Runner, knot, leads_to};
 
 use crate::bell::Ringer;
 use crate::dispatch::Target;
@@ -39,7 +39,7 @@ impl LocalRef {
         self.target.as_ref().expect("the target is there until the reference goes")
     }
 
-    /// Whether the stubs on the target are broken, and how to wait for that, or for the last of them to go.
+    /// How to wait for the last stub on the target to go, or for what stands before the target to break.
     pub(crate) fn look(&self) -> Look {
         let mut hearings = vec![self.watched.get_or_init(Ringer::default).hearing()];
         let mut next = Some(self.target());

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::chain::drop_in_turn;
-pub(crate) use knots::knot;
+pub(crate) use knots::{knot, leads_to};
 
 use super::mailbox::run_until_settled;
 use super::{Gather, LocalRef};
@@ -20,7 +20,7 @@ use crate::codec::{Capability, Encoded};
 use crate::connection::passed_reply;
 use crate::dispatch::encode_guarded;
 use crate::error::{Error, ErrorKind};
-use crate::handle::{Handle, Repr};
+use crate::handle::Handle;
 use crate::interface::{MethodId, MethodInfo};
 use crate::limits::{CALL_COST, LOCAL_PATH_STEPS, MAX_HOPS};
 use crate::outcome::{Outcome, Reply, Status};
@@ -505,6 +505,11 @@ impl LocalHandle {
         Self { slot: Arc::clone(&self.slot), path, done: false }
     }
 
+    /// The method of the call, for people.
+    pub(crate) fn method(&self) -> Option<&'static str> {
+        self.slot.info.map(|info| info.name)
+    }
+
     pub(crate) fn downgrade(&self) -> Weak<LocalSlot> {
         Arc::downgrade(&self.slot)
     }
@@ -630,23 +635,6 @@ impl LocalHandle {
             None => self.slot.keep(),
         }
         None
-    }
-
-    /// Whether this is a handle on the slot, or on what turned out to be one.
-    pub(crate) fn leads_to(&self, slot: &LocalSlot) -> bool {
-        if std::ptr::eq(&raw const *self.slot, slot) {
-            return true;
-        }
-        let mut next = self.settled_target();
-        for _ in 0..MAX_HOPS {
-            let Some(Handle(Repr::LocalCall(local))) = &next else { return false };
-            if std::ptr::eq(&raw const *local.slot, slot) {
-                return true;
-            }
-            let target = local.settled_target();
-            next = target;
-        }
-        false
     }
 
     /// What this turned out to be, if that is known.

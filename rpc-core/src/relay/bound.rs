@@ -1,9 +1,10 @@
 //! [`BoundMethod`]: a method that was taken off its stub (row 22), and how it is found out which one that is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{Relay, depth_before};
 use crate::arg::PROMISE_OF_SOME;
+use crate::bell::Ringer;
 use crate::codec::Encoded;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
@@ -18,6 +19,8 @@ pub(crate) struct BoundMethod {
     function: &'static Interface,
     method: &'static MethodInfo,
     depth: usize,
+    /// Those who wait, without holding it, for it to go.
+    watched: OnceLock<Ringer>,
 }
 
 impl std::fmt::Debug for BoundMethod {
@@ -37,7 +40,8 @@ impl BoundMethod {
         match depth_before(target) {
             Ok(depth) => {
                 let target = target.clone();
-                Handle(Repr::Relay(Arc::new(Relay::Method(Self { target, function, method, depth }))))
+                let bound = Self { target, function, method, depth, watched: OnceLock::new() };
+                Handle(Repr::Relay(Arc::new(Relay::Method(bound))))
             }
             Err(error) => Handle::broken(error),
         }
@@ -79,7 +83,8 @@ impl BoundMethod {
 
     /// It breaks with the stub.
     pub(super) fn look(&self) -> Look {
-        Look::Elsewhere(self.target.downgrade())
+        let gone = self.watched.get_or_init(Ringer::default).hearing();
+        Look::Before(vec![gone], self.target.downgrade())
     }
 
     pub(super) fn same_method(&self, other: &Self) -> bool {

@@ -1,9 +1,10 @@
 //! [`Gate`]: what is revoked together, and the books of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::{GatedCall, Relay};
+use crate::bell::Hearing;
 use crate::error::Error;
 use crate::fuse::Fuse;
 use crate::handle::{Handle, Repr};
@@ -18,9 +19,7 @@ pub(crate) struct Gate {
     pub(super) membrane: bool,
     /// The call of an entrypoint that everything goes out of which it stands before, and which it keeps (row 155).
     pub(super) context: Option<Arc<dyn Invocation>>,
-    /// Why it is closed, once it is: the first reason stays.
-    reason: OnceLock<Error>,
-    /// Who waits for that.
+    /// Why it is closed, once it is, and who waits for that.
     fuse: Fuse,
     state: Mutex<State>,
 }
@@ -54,7 +53,7 @@ impl Side {
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (membrane, reason) = (self.membrane, self.reason.get());
+        let (membrane, reason) = (self.membrane, self.reason());
         f.debug_struct("Gate").field("membrane", &membrane).field("reason", &reason).finish_non_exhaustive()
     }
 }
@@ -72,8 +71,7 @@ impl Gate {
     fn made(membrane: bool, context: Option<Arc<dyn Invocation>>) -> Arc<Self> {
         let (relays, calls) = (Slab::new(), Slab::new());
         let state = State { relays, calls, known: HashMap::new(), guards: HashMap::new() };
-        let state = Mutex::new(state);
-        Arc::new(Self { membrane, context, reason: OnceLock::new(), fuse: Fuse::new(), state })
+        Arc::new(Self { membrane, context, fuse: Fuse::default(), state: Mutex::new(state) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,12 +80,17 @@ impl Gate {
 
     /// Why everything through it fails, if it was revoked.
     pub(crate) fn reason(&self) -> Option<&Error> {
-        self.reason.get()
+        self.fuse.reason().map(Reason::error)
+    }
+
+    /// The same; else a way to wait for it.
+    pub(super) fn look(&self) -> Result<Hearing, Reason> {
+        self.fuse.look()
     }
 
     /// The reason for a call that was under way.
     pub(crate) fn struck(&self) -> Error {
-        match self.reason.get() {
+        match self.reason() {
             Some(reason) => reason.clone().with_may_have_run(true),
             None => Error::new(crate::error::ErrorKind::Disposed, "the promise was used up already"),
         }
@@ -95,7 +98,7 @@ impl Gate {
 
     /// Closes it for good. Tells whether this did it.
     pub(crate) fn revoke(&self, reason: Error) -> bool {
-        if self.reason.set(reason.clone()).is_err() {
+        if !self.fuse.blow(Reason::Revoked(reason)) {
             return false;
         }
         let (mut relays, mut calls, _known) = {
@@ -114,7 +117,6 @@ impl Gate {
                 gated.cut();
             }
         }
-        self.fuse.blow(Reason::Revoked(reason));
         true
     }
 
@@ -132,7 +134,7 @@ impl Gate {
         known: Option<(Side, TargetKey)>,
     ) -> Result<SlotKey, Error> {
         let mut state = self.lock();
-        if let Some(reason) = self.reason.get() {
+        if let Some(reason) = self.reason() {
             return Err(reason.clone());
         }
         let key = state.relays.insert(Arc::downgrade(relay));
@@ -156,7 +158,7 @@ impl Gate {
 
     pub(super) fn enter_call(&self, call: &Arc<GatedCall>) -> Result<SlotKey, Error> {
         let mut state = self.lock();
-        if let Some(reason) = self.reason.get() {
+        if let Some(reason) = self.reason() {
             return Err(reason.clone());
         }
         Ok(state.calls.insert(Arc::downgrade(call)))

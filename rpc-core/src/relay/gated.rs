@@ -5,11 +5,11 @@ use std::task::{Context, Poll, Waker};
 
 use super::gate::{Gate, Side};
 use super::{GatedCall, Relay, depth_before};
+use crate::bell::Ringer;
 use crate::codec::{Capability, Encoded};
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
 use crate::interface::{Interface, MethodId, MethodInfo};
-use crate::limits::PROMISE_HOPS;
 use crate::local::{Gather, Parked};
 use crate::outcome::Outcome;
 use crate::reason::Reason;
@@ -34,8 +34,11 @@ pub(crate) struct Gated {
 
 #[derive(Default)]
 struct State {
-    /// Gone once it was revoked, and while it is polled.
+    /// Gone once it was revoked or its outcome taken, and while it is polled.
     inner: Option<Arc<Handle>>,
+    polled: bool,
+    /// Rings when it comes back from being polled, or goes for good.
+    watched: Option<Ringer>,
     /// The task that awaits the promise.
     waker: Option<Waker>,
     /// Calls that wait for the promise as an argument.
@@ -124,32 +127,29 @@ impl Gated {
         })
     }
 
-    /// Whether it was revoked, or is broken behind the gate; else how to wait for either.
+    /// Whether it was revoked, or used up; else what it stands before, and how to wait until either changes.
     pub(super) fn look(&self) -> Look {
-        let mut hearings = match self.gate.fuse().look() {
-            Ok(hearing) => vec![hearing],
+        let closed = match self.gate.look() {
+            Ok(closed) => closed,
             Err(reason) => return Look::Broken(reason),
         };
-        let mut next = match self.inner() {
-            Ok(inner) => inner.downgrade(),
-            Err(error) => return Look::Broken(Reason::Revoked(error)),
-        };
-        for _ in 0..PROMISE_HOPS {
-            match next.look() {
-                Look::Broken(reason) => return Look::Broken(reason),
-                Look::Waits(more) => {
-                    hearings.extend(more);
-                    break;
-                }
-                Look::Elsewhere(found) => next = found,
+        let (inner, changed) = {
+            let mut state = self.lock();
+            match &state.inner {
+                None if !state.polled => return Look::Broken(Reason::released()),
+                inner => (inner.clone(), state.watched.get_or_insert_default().hearing()),
             }
+        };
+        let hearings = vec![closed, changed];
+        match inner {
+            Some(inner) => Look::Before(hearings, inner.downgrade()),
+            None => Look::Waits(hearings),
         }
-        Look::Waits(hearings)
     }
 
     /// It was revoked: gives up what it refers to, and tells whoever waits.
     pub(super) fn cut(&self) {
-        let State { inner, waker, gathers } = std::mem::take(&mut *self.lock());
+        let State { inner, waker, gathers, watched, .. } = std::mem::take(&mut *self.lock());
         if !gathers.is_empty() {
             let error = self.gate.struck().upstream();
             for (gather, param) in gathers {
@@ -158,7 +158,7 @@ impl Gated {
                 }
             }
         }
-        drop(inner);
+        drop((inner, watched));
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -235,7 +235,7 @@ impl Gated {
     pub(super) fn poll(&self, cx: &mut Context<'_>, first: bool) -> Poll<(Outcome<Capability>, Path)> {
         let failed = |error| Poll::Ready((Outcome::Failed(error), Path::EMPTY));
         // It is taken out, because polling it may run a method, and that may revoke this.
-        let Some(mut inner) = self.lock().inner.take() else { return failed(self.gate.struck()) };
+        let Some(mut inner) = self.take_out() else { return failed(self.gate.struck()) };
         // A call that was just made through another handle may still have it.
         let own = match Arc::get_mut(&mut inner) {
             Some(own) => own,
@@ -248,24 +248,45 @@ impl Gated {
             }
         };
         if let Poll::Ready((outcome, path)) = own.poll_outcome(cx, first) {
+            self.put_back(None);
             if self.gate.reason().is_some() {
                 return failed(self.gate.struck());
             }
             let cross = |cap: Capability| self.gate.cross_cap(cap, self.side);
             return Poll::Ready((outcome.map_caps(cross), path));
         }
-        let waker = cx.waker().clone();
-        let left = {
+        if self.put_back(Some((inner, cx.waker().clone()))) {
+            Poll::Pending
+        } else {
+            failed(self.gate.struck())
+        }
+    }
+
+    /// Takes out what it refers to, to poll it.
+    fn take_out(&self) -> Option<Arc<Handle>> {
+        let mut state = self.lock();
+        let inner = state.inner.take();
+        state.polled = inner.is_some();
+        inner
+    }
+
+    /// It was polled: puts back what it refers to, with who is to be woken when it is cut. Tells whether it is still
+    /// good for anything.
+    fn put_back(&self, pending: Option<(Arc<Handle>, Waker)>) -> bool {
+        let (left, watched) = {
             let mut state = self.lock();
-            match self.gate.reason() {
-                Some(_) => (Some(inner), Some(waker), true),
-                None => {
+            state.polled = false;
+            let left = match pending {
+                Some((inner, waker)) if self.gate.reason().is_none() => {
                     state.inner = Some(inner);
-                    (None, state.waker.replace(waker), false)
+                    Ok(state.waker.replace(waker))
                 }
-            }
+                left => Err(left),
+            };
+            (left, state.watched.take())
         };
-        if left.2 { failed(self.gate.struck()) } else { Poll::Pending }
+        drop(watched);
+        left.is_ok()
     }
 
     pub(super) fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {

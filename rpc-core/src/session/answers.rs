@@ -65,6 +65,7 @@ pub(crate) struct Parked {
     pub(crate) method: u64,
     pub(crate) caps: Vec<Cap>,
     pub(crate) filled: Vec<Filled>,
+    pub(crate) metadata: Option<Box<[u8]>>,
     pub(crate) body: IncomingBody,
     pub(crate) cost: usize,
     /// The calls that it waits for.

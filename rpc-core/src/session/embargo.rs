@@ -176,6 +176,7 @@ impl<P: Parts> Session<P> {
             method: 0,
             caps: Vec::new(),
             filled: Vec::new(),
+            metadata: None,
             body: IncomingBody::Kept(Bytes::new()),
             cost,
             waits: vec![on],

@@ -79,6 +79,8 @@ pub(crate) struct Incoming {
     pub(crate) method: u64,
     pub(crate) caps: Vec<Cap>,
     pub(crate) filled: Vec<Filled>,
+    /// What came beside its arguments, if anything did.
+    pub(crate) metadata: Option<Box<[u8]>>,
     pub(crate) body: IncomingBody,
     /// Bytes of the window that it takes until it starts.
     pub(crate) cost: usize,
@@ -100,7 +102,7 @@ impl Incoming {
     pub(super) fn no_call(id: i64, target: Capability, cost: usize, what: What) -> Self {
         let body = IncomingBody::Kept(Bytes::new());
         let (caps, filled) = (Vec::new(), Vec::new());
-        Self { id, flags: flag::FORGET, target, method: 0, caps, filled, body, cost, what }
+        Self { id, flags: flag::FORGET, target, method: 0, caps, filled, metadata: None, body, cost, what }
     }
 }
 

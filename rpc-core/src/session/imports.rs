@@ -309,6 +309,24 @@ impl<P: Parts> Session<P> {
         }
     }
 
+    /// The method of a call, for people.
+    pub(crate) fn method_of(&self, key: SlotKey) -> Option<&'static str> {
+        self.imports.get(key)?.schema.and_then(Schema::method)
+    }
+
+    /// How a call has ended, for people.
+    pub(crate) fn outcome_in_a_word(&self, key: SlotKey) -> &'static str {
+        match self.imports.get(key).map(|import| &import.state) {
+            Some(State::Value { .. }) => "value",
+            Some(State::Settled { outcome, .. }) => match &**outcome {
+                Outcome::Value(_) => "value",
+                Outcome::User(..) => "error",
+                Outcome::Failed(error) => error.kind().word(),
+            },
+            _ => "given up",
+        }
+    }
+
     /// What waits for a call.
     #[inline]
     pub(crate) fn waiter_mut(&mut self, key: SlotKey) -> Option<&mut P::Waiter> {

@@ -179,6 +179,7 @@ impl<P: Parts> Session<P> {
             self.want_call_body(body, id, later);
         }
         let span = frame.len() - call.body.len()..frame.len();
+        let metadata: Option<Box<[u8]>> = (!call.metadata.is_empty()).then(|| call.metadata.into());
         if let (Some(target), true) = (&target, args.waits.is_empty()) {
             let target = target.clone();
             let waits = arriving.is_some() || self.bodies.holds_up(&target);
@@ -189,6 +190,7 @@ impl<P: Parts> Session<P> {
                 method: call.method,
                 caps,
                 filled: args.filled,
+                metadata,
                 body: IncomingBody::Frame(span),
                 cost,
                 what: What::Call,
@@ -213,6 +215,7 @@ impl<P: Parts> Session<P> {
             method: call.method,
             caps,
             filled: args.filled,
+            metadata,
             body: arriving.unwrap_or_else(|| IncomingBody::Kept(keep(call.body, owner))),
             cost,
             waits: Vec::new(),

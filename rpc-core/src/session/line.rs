@@ -56,7 +56,7 @@ pub(crate) fn frame_bound(path: &Path, encoded: &Encoded) -> usize {
     let filled: usize =
         encoded.filled.iter().map(|arg| 16 + arg.body.len() + CAP_BOUND * arg.caps.len()).sum();
     let beside = CAP_BOUND * (encoded.caps.len() + encoded.promises.len());
-    CALL_HEAD + 3 * path.steps().len() + encoded.len() + filled + beside
+    CALL_HEAD + 3 * path.steps().len() + encoded.metadata.len() + encoded.len() + filled + beside
 }
 
 impl<P: Parts> Session<P> {

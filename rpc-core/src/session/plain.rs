@@ -15,6 +15,8 @@ use crate::wire::{Path, flag, plain_answer, plain_call};
 
 /// Longest body that goes this way, in bytes.
 const SHORT: usize = 8 * 1024;
+/// The most that such a call takes beside its body and its metadata, in bytes.
+const PLAIN_HEAD: usize = 34;
 
 /// A call that can be run and has nothing but a body.
 pub(crate) struct PlainCall {
@@ -25,6 +27,8 @@ pub(crate) struct PlainCall {
     /// The target, unless it was known.
     pub(crate) target: Option<Capability>,
     pub(crate) method: u64,
+    /// Length of the metadata in bytes; it ends where the body begins.
+    pub(crate) metadata: usize,
     /// Length of the body in bytes; it ends where the frame ends.
     pub(crate) body: usize,
 }
@@ -39,7 +43,7 @@ impl<P: Parts> Session<P> {
         encoded: &Encoded,
         schema: &'static Schema,
     ) -> Option<SlotKey> {
-        let bytes = encoded.bytes.len() + 32;
+        let bytes = encoded.bytes.len() + encoded.metadata.len() + PLAIN_HEAD;
         let room = self.unanswered < self.limits.calls_in_flight
             && self.imports.len() < self.limits.imports.min(MAX_KEPT)
             && bytes < self.peer_frame_bytes;
@@ -62,7 +66,11 @@ impl<P: Parts> Session<P> {
         };
         let id = self.sent_calls + 1;
         self.sent_calls = id;
-        let (mark, length) = self.out.plain_call(flag::SEND, target, method, &encoded.bytes);
+        let (mark, length) = if encoded.metadata.is_empty() {
+            self.out.plain_call(flag::SEND, target, method, &encoded.bytes)
+        } else {
+            self.out.plain_call_with(flag::SEND, (target, method), &encoded.metadata, &encoded.bytes)
+        };
         self.window_left -= (length + CALL_COST) as i64;
         self.unanswered += 1;
         let key = self.imports.insert(Import::waiting(schema, Waiting::sent(id, mark)));
@@ -126,7 +134,7 @@ impl<P: Parts> Session<P> {
         gathered: usize,
         known: Option<i64>,
     ) -> Option<PlainCall> {
-        let (flags, export, method, body) = plain_call(frame)?;
+        let (flags, export, method, metadata, body) = plain_call(frame)?;
         let cost = frame.len() + CALL_COST;
         let window = self.limits.window_bytes.max(INITIAL_WINDOW);
         let id = self.received_calls + 1;
@@ -150,7 +158,7 @@ impl<P: Parts> Session<P> {
         self.received_calls = id;
         self.window_used += cost;
         self.give_credit(cost);
-        Some(PlainCall { id, flags, export, target, method, body: frame.len() - body })
+        Some(PlainCall { id, flags, export, target, method, metadata, body: frame.len() - body })
     }
 
     /// What the peer's call of this id returned, if that is a target and the call has ended.
@@ -178,7 +186,13 @@ impl<P: Parts> Session<P> {
     }
 
     /// A call that was accepted has to wait after all: too much is under way.
-    pub(crate) fn hold_plain(&mut self, id: i64, flags: u8, target: Capability, method: u64, body: Bytes) {
+    pub(crate) fn hold_plain(
+        &mut self,
+        (id, flags): (i64, u8),
+        target: Capability,
+        method: u64,
+        (metadata, body): (Option<Box<[u8]>>, Bytes),
+    ) {
         let body = IncomingBody::Kept(body);
         // What it cost of the window was given back when it was accepted.
         self.enqueue(Incoming {
@@ -188,6 +202,7 @@ impl<P: Parts> Session<P> {
             method,
             caps: Vec::new(),
             filled: Vec::new(),
+            metadata,
             body,
             cost: 0,
             what: What::Call,

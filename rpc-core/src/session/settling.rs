@@ -129,12 +129,12 @@ impl<P: Parts> Session<P> {
         let id = entry.id;
         let State::Parked(parked) = std::mem::replace(&mut entry.state, State::Ready) else { return };
         entry.state = State::before(&parked.body);
-        let Parked { target, method, caps, mut filled, body, cost, what, .. } = *parked;
+        let Parked { target, method, caps, mut filled, metadata, body, cost, what, .. } = *parked;
         let Some(target) = target else { return };
         filled.sort_by_key(|arg| arg.param);
         self.parked_bytes = self.parked_bytes.saturating_sub(cost);
         self.parked -= 1;
-        self.line_up(Incoming { id, flags, target, method, caps, filled, body, cost, what });
+        self.line_up(Incoming { id, flags, target, method, caps, filled, metadata, body, cost, what });
     }
 
     /// A parked call will not run: gives up its arguments, and its holds on what it waited for.

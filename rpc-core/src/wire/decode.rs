@@ -1,6 +1,7 @@
 //! From the bytes of one frame to a [`Message`] that borrows them.
 
 use super::{MAGIC, MAX_ARGS, MAX_CAPS, Path, answer_flag, flag, kind, take_signed, take_varint};
+use crate::context::METADATA_BYTES;
 use crate::error::ErrorKind;
 use crate::limits::Limits;
 
@@ -82,6 +83,8 @@ pub(crate) struct CallMessage<'a> {
     pub(crate) target: i64,
     pub(crate) path: Path,
     pub(crate) method: u64,
+    /// Empty if there is none.
+    pub(crate) metadata: &'a [u8],
     pub(crate) caps: Vec<WireCap>,
     pub(crate) args: Vec<WireArg<'a>>,
     /// Why the call has to be refused, although the frame is well-formed.
@@ -248,16 +251,24 @@ fn call<'a>(mut input: Input<'a>, limits: &Limits) -> Result<Message<'a>> {
     let method = u64::from_le_bytes([
         method[0], method[1], method[2], method[3], method[4], method[5], method[6], method[7],
     ]);
-    if flags & flag::META != 0 {
-        let length = input.length()?;
-        input.slice(length)?;
-    }
+    let metadata = if flags & flag::META == 0 { &[] } else { input.metadata()? };
     let caps = if flags & flag::CAPS == 0 { Vec::new() } else { input.caps(limits)? };
     let later = flags & flag::PIECES != 0;
     let args = if flags & flag::ARGS == 0 { Vec::new() } else { input.args(limits, later)? };
     let in_pieces = if later { Some(input.in_pieces(&args)?) } else { None };
     let (over, body) = (input.1, input.0);
-    Ok(Message::Call(CallMessage { flags, target, path, method, caps, args, over, in_pieces, body }))
+    Ok(Message::Call(CallMessage {
+        flags,
+        target,
+        path,
+        method,
+        metadata,
+        caps,
+        args,
+        over,
+        in_pieces,
+        body,
+    }))
 }
 
 /// What is left of the frame, and what it has too much of.
@@ -302,6 +313,14 @@ impl<'a> Input<'a> {
     #[inline]
     fn length(&mut self) -> Result<usize> {
         usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)
+    }
+
+    fn metadata(&mut self) -> Result<&'a [u8]> {
+        let length = self.length()?;
+        if length > METADATA_BYTES {
+            self.over("bytes of metadata", "metadata_bytes", METADATA_BYTES, length as u64);
+        }
+        self.slice(length)
     }
 
     fn text(&mut self) -> Result<&'a str> {

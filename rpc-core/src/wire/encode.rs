@@ -156,6 +156,23 @@ impl Out {
         self.bytes.extend_from_slice(body);
     }
 
+    #[inline]
+    pub(super) fn signed(&mut self, value: i64) {
+        put_signed(&mut self.bytes, value);
+    }
+
+    /// Appends bytes with their number before them.
+    #[inline]
+    pub(super) fn counted(&mut self, bytes: &[u8]) {
+        put_varint(&mut self.bytes, bytes.len() as u64);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// The place so many bytes before the end.
     #[inline]
     pub(super) fn mark_back(&self, bytes: usize) -> Mark {
@@ -231,6 +248,9 @@ impl Out {
         if call.in_pieces.is_some() {
             flags |= flag::PIECES;
         }
+        if !call.encoded.metadata.is_empty() {
+            flags |= flag::META;
+        }
         let mark = Mark(self.base + self.bytes.len() as u64);
         self.bytes.push(flags);
         put_signed(&mut self.bytes, call.target);
@@ -238,6 +258,9 @@ impl Out {
             put_path(&mut self.bytes, call.path);
         }
         self.bytes.extend_from_slice(&call.method.to_le_bytes());
+        if flags & flag::META != 0 {
+            self.counted(&call.encoded.metadata);
+        }
         if flags & flag::CAPS != 0 {
             put_caps(&mut self.bytes, call.caps);
         }

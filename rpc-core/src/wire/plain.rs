@@ -1,7 +1,8 @@
 //! Calls and answers that are nothing but an id and a body, written and read in one step.
 
 use super::encode::{Mark, Out};
-use super::{LENGTH_BYTES, flag, kind, take_signed};
+use super::{LENGTH_BYTES, flag, kind, take_signed, take_varint};
+use crate::context::METADATA_BYTES;
 
 /// Longest head of such a frame: its length, kind and flags, an id, and a method.
 const HEAD: usize = LENGTH_BYTES + 2 + 10 + 8;
@@ -34,6 +35,25 @@ impl Out {
         (self.mark_back(length - 1), length)
     }
 
+    /// The same with metadata, of which there is some.
+    #[inline]
+    pub(crate) fn plain_call_with(
+        &mut self,
+        flags: u8,
+        (target, method): (i64, u64),
+        metadata: &[u8],
+        body: &[u8],
+    ) -> (Mark, usize) {
+        let frame = self.begin(kind::CALL);
+        self.raw(&[flags | flag::META]);
+        self.signed(target);
+        self.raw(&method.to_le_bytes());
+        self.counted(metadata);
+        self.raw(body);
+        let length = self.end(frame);
+        (self.mark_back(length - 1), length)
+    }
+
     /// Appends whole frames of answers.
     #[inline]
     pub(crate) fn plain_answers(&mut self, frames: &[u8]) {
@@ -60,17 +80,23 @@ pub(crate) fn end_plain_answer(out: &mut [u8], start: usize) {
     }
 }
 
-/// Reads a call without path, capabilities or anything else: its flags, target and method, and where
-/// its body begins.
+/// Reads a call without path, capabilities or anything else but metadata: its flags, target and method, the length of
+/// its metadata, and where its body begins, right behind that.
 #[inline]
-pub(crate) fn plain_call(frame: &[u8]) -> Option<(u8, i64, u64, usize)> {
+pub(crate) fn plain_call(frame: &[u8]) -> Option<(u8, i64, u64, usize, usize)> {
     let (&[message, flags], mut rest) = frame.split_first_chunk::<2>()?;
-    if message != kind::CALL || flags & !(flag::SEND | flag::FORGET) != 0 {
+    if message != kind::CALL || flags & !(flag::SEND | flag::FORGET | flag::META) != 0 {
         return None;
     }
     let target = take_signed(&mut rest)?;
-    let (method, body) = rest.split_first_chunk::<8>()?;
-    Some((flags, target, u64::from_le_bytes(*method), frame.len() - body.len()))
+    let (method, mut body) = rest.split_first_chunk::<8>()?;
+    let mut metadata = 0;
+    if flags & flag::META != 0 {
+        metadata =
+            usize::try_from(take_varint(&mut body)?).ok().filter(|length| *length <= METADATA_BYTES)?;
+        body = body.get(metadata..)?;
+    }
+    Some((flags & !flag::META, target, u64::from_le_bytes(*method), metadata, frame.len() - body.len()))
 }
 
 /// Reads an answer that is a value without capabilities: its id and body.

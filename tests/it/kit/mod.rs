@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod narrow;
 pub mod raw;
+pub mod spans;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Promises that turn out to be promises, and knots: those that lead back to themselves. A peer can tie one, by asking
-//! a method to return what it was promised as that method's own result. It would be called without end.
+//! a method to return what it was promised as that method's own result. It would be called without end. Gates and bound
+//! methods on the way make it no less of a knot.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::{Local, LocalHandle, LocalSlot};
 use crate::codec::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::handle::{Handle, Repr};
-use crate::limits::PROMISE_HOPS;
+use crate::limits::{MAX_HOPS, PROMISE_HOPS};
 use crate::outcome::Outcome;
 
 /// The error of a stub that leads through too many promises.
@@ -23,7 +24,7 @@ impl Local {
     pub(super) fn leads_on(&self) -> bool {
         match self {
             Self::Kept(outcome) => {
-                outcome.caps().iter().any(|cap| matches!(cap.handle.0, Repr::LocalCall(_)))
+                outcome.caps().iter().any(|cap| matches!(cap.handle.0, Repr::LocalCall(_) | Repr::Relay(_)))
             }
             Self::Unsettled | Self::Typed(..) | Self::Taken => false,
         }
@@ -48,19 +49,46 @@ impl LocalSlot {
     }
 }
 
+/// Whether it leads through too many promises. What stands before one is no promise, and never stands before itself.
 fn is_knot(handle: &Handle) -> bool {
-    let next = |handle: &Handle| match &handle.0 {
-        Repr::LocalCall(local) => Some(local.settles_to()),
-        _ => None,
-    };
-    let mut found = next(handle);
-    for _ in 0..PROMISE_HOPS {
-        match found {
-            Some(Some(handle)) => found = next(&handle),
-            Some(None) | None => return false,
+    let mut found: Option<Handle> = None;
+    let mut promises = 0;
+    loop {
+        let at = found.as_ref().unwrap_or(handle);
+        let next = match &at.0 {
+            Repr::LocalCall(local) => {
+                promises += 1;
+                if promises > PROMISE_HOPS {
+                    return true;
+                }
+                local.settles_to()
+            }
+            Repr::Relay(relay) => relay.behind(),
+            _ => None,
+        };
+        match next {
+            Some(next) => found = Some(next),
+            None => return false,
         }
     }
-    true
+}
+
+/// Whether this is a handle on the slot, or on what turned out to be one.
+pub(crate) fn leads_to(handle: &Handle, slot: &LocalSlot) -> bool {
+    let mut found: Option<Handle> = None;
+    for _ in 0..MAX_HOPS {
+        let next = match &found.as_ref().unwrap_or(handle).0 {
+            Repr::LocalCall(local) if std::ptr::eq(&raw const *local.slot, slot) => return true,
+            Repr::LocalCall(local) => local.settled_target(),
+            Repr::Relay(relay) => relay.behind(),
+            _ => None,
+        };
+        match next {
+            Some(next) => found = Some(next),
+            None => break,
+        }
+    }
+    false
 }
 
 impl LocalHandle {
