@@ -60,7 +60,7 @@ pub use farcall_transport::Tls;
 #[cfg(feature = "host")]
 pub use farcall_host::{
     Caller, Constructed, Ctx, End, Entrypoint, Env, EnvField, EnvReader, Exports, Health, HealthStub, Host,
-    HostStatus, NoProps, Problem, Props, Running, Secret, Service, StartError, Waited, Worker,
+    HostStatus, NoProps, Problem, Props, Running, Secret, Service, StartError, Waited, Worker, binding,
 };
 #[cfg(feature = "host")]
 pub use farcall_macros::{Env, entrypoint};

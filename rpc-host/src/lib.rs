@@ -9,11 +9,12 @@
 //! - `entrypoint`, `worker`: what a user declares, and its form without types;
 //! - `ctx`, `life`, `tasks`, `caller`, `exports`: what stands beside a call;
 //! - `config`, `certificates`, `props`, `env`: what is read from files, and its errors (`problem`);
-//! - `service`: bindings;
+//! - `service`: bindings; `binding`: services in props;
 //! - `site`: the workers of a host, and the way from a name to an object;
 //! - `host`, `health`: starting, listening, draining;
 //! - `private`: what macro output may name.
 
+pub mod binding;
 mod caller;
 mod certificates;
 mod config;

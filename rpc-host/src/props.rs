@@ -7,26 +7,49 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-/// The props of a binding: a JSON object, empty if there are none. Rows 247 and 248.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Props(Arc<Map<String, Value>>);
+use crate::binding::{self, Bound, Source};
+
+/// The props of a binding: a JSON object, empty if there are none, and the services in it. Rows 247, 248 and 251.
+#[derive(Clone, Debug, Default)]
+pub struct Props {
+    said: Arc<Map<String, Value>>,
+    bound: Bound,
+}
+
+impl PartialEq for Props {
+    fn eq(&self, other: &Self) -> bool {
+        self.said == other.said && self.bound.is_same(&other.bound)
+    }
+}
 
 impl Props {
-    /// These.
+    /// These. Services in them are written by [`binding`](crate::binding).
     ///
     /// # Errors
     /// They are no JSON object.
     pub fn of<P: Serialize>(props: &P) -> Result<Self, Error> {
-        match serde_json::to_value(props) {
-            Ok(Value::Object(props)) => Ok(Self(Arc::new(props))),
+        let (written, given) = binding::writing(|| serde_json::to_value(props));
+        match written {
+            Ok(Value::Object(said)) => {
+                let bound = Bound { given: given.into(), source: None };
+                Ok(Self::from_json(said, bound))
+            }
             Ok(_) => Err(unfit("they are not an object with a name for each")),
             Err(error) => Err(unfit(&error.to_string())),
         }
     }
 
+    pub(crate) fn from_json(said: Map<String, Value>, bound: Bound) -> Self {
+        Self { said: Arc::new(said), bound }
+    }
+
     /// Those that a table of a configuration file says.
-    pub(crate) fn from_table(table: &toml::Table) -> Self {
-        Self(Arc::new(table.iter().map(|(name, value)| (name.clone(), json(value))).collect()))
+    pub(crate) fn from_table(table: &toml::Table, source: &Arc<Source>) -> Self {
+        let said: Map<_, _> = table.iter().map(|(name, value)| (name.clone(), json(value))).collect();
+        if said.is_empty() {
+            return Self::default();
+        }
+        Self::from_json(said, Bound { source: Some(Arc::downgrade(source)), ..Bound::default() })
     }
 
     /// Those that came in a greeting.
@@ -34,14 +57,18 @@ impl Props {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        serde_json::from_str(text)
-            .map(|props| Self(Arc::new(props)))
-            .map_err(|error| unfit(&error.to_string()))
+        let said = serde_json::from_str(text).map_err(|error| unfit(&error.to_string()))?;
+        Ok(Self::from_json(said, Bound::default()))
     }
 
     /// As they stand in a greeting.
     pub(crate) fn to_text(&self) -> String {
-        if self.0.is_empty() { String::new() } else { Value::Object((*self.0).clone()).to_string() }
+        if self.said.is_empty() { String::new() } else { Value::Object((*self.said).clone()).to_string() }
+    }
+
+    /// Whether the program gave services with them, which cannot leave the process.
+    pub(crate) fn hold_services(&self) -> bool {
+        !self.bound.given.is_empty()
     }
 
     /// Reads them.
@@ -49,7 +76,8 @@ impl Props {
     /// # Errors
     /// They are of another shape.
     pub fn read<P: DeserializeOwned>(&self) -> Result<P, Error> {
-        P::deserialize(Value::Object((*self.0).clone())).map_err(|error| unfit(&error.to_string()))
+        let said = Value::Object((*self.said).clone());
+        binding::reading(&self.bound, || P::deserialize(said)).map_err(|error| unfit(&error.to_string()))
     }
 }
 

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use farcall_core::connection::{Connection, MainObject};
 use farcall_core::error::{Error, ErrorKind};
+use farcall_core::interface::Interface;
 use farcall_transport::{Endpoint, Uri};
 
+use crate::binding::Source;
 use crate::caller::{Caller, Gone};
 use crate::certificates::Certificates;
 use crate::ctx::{Ctx, Inner};
@@ -32,8 +34,11 @@ pub(crate) struct Site {
     pub(crate) draining: AtomicBool,
     pub(crate) connections: AtomicUsize,
     /// Bindings to other hosts, so that those to one place share a connection.
-    remotes: Mutex<HashMap<(String, Vec<String>, Certificates), ServiceAt>>,
+    remotes: Mutex<HashMap<Elsewhere, ServiceAt>>,
 }
+
+/// A place outside of the host: a name, where that is, and the certificates for it.
+type Elsewhere = (String, Vec<String>, Certificates);
 
 /// Which worker of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub(crate) struct WorkerAt(pub(crate) usize);
 pub(crate) struct WorkerSite {
     pub(crate) name: String,
     pub(crate) classes: Vec<Class>,
+    /// Where the bindings in the props of its file lead.
+    pub(crate) bindings: OnceLock<Arc<Source>>,
     /// The environments by their types, once they are read.
     pub(crate) envs: OnceLock<HashMap<TypeId, AnyEnv>>,
 }
@@ -104,6 +111,40 @@ impl Site {
             };
             NoSuch { text, has: classes.iter().map(|class| class.name.to_owned()).collect() }
         })
+    }
+
+    /// What keeps a binding from fitting something in this host. That there is no default entrypoint is no error before
+    /// it is used (row 6).
+    pub(crate) fn misfits(
+        &self,
+        (service, entrypoint): (&str, Option<&str>),
+        interface: &'static Interface,
+        props: &Props,
+    ) -> Vec<String> {
+        let Some(worker) = self.worker(service) else {
+            let text = "say where it is with `address = \"tcp://…\"` if it is in another host";
+            return vec![format!("{}; {text}", self.no_service(service))];
+        };
+        let class = match self.class(worker, entrypoint) {
+            Ok(class) => class,
+            Err(_) if entrypoint.is_none() => return Vec::new(),
+            Err(missing) => return vec![missing.to_string()],
+        };
+        let whole = format!("the entrypoint `{}` of the service `{service}`", class.name);
+        let mut misfits = Vec::new();
+        for method in interface.methods() {
+            if let Err(error) = (class.knows)(method.id(method.params_count())) {
+                let why = match error.kind() {
+                    ErrorKind::UnknownMethod => "it has no method of that name",
+                    _ => error.message(),
+                };
+                misfits.push(format!("{whole} is not what the field's stub calls: `{}`: {why}", method.name));
+            }
+        }
+        if let Err(error) = (class.takes)(props) {
+            misfits.push(format!("{whole}: {}", error.message()));
+        }
+        misfits
     }
 
     /// The service that a worker is, if it has this entrypoint.

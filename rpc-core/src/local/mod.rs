@@ -39,7 +39,7 @@ impl LocalRef {
         self.target.as_ref().expect("the target is there until the reference goes")
     }
 
-    /// How to wait for the last stub on the target to go: they never break.
+    /// How to wait for the last stub on the target to go, or for what stands before the target to break.
     pub(crate) fn look(&self) -> Look {
         let mut hearings = vec![self.watched.get_or_init(Ringer::default).hearing()];
         let mut next = Some(self.target());

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use farcall_core::error::ErrorKind;
 use farcall_core::stub::Stub;
 use serde::de::DeserializeOwned;
 
 use super::override_value::{from_nothing, from_text};
 use super::{Env, EnvField};
-use crate::config::{Binding, Config, problem};
+use crate::config::{Config, problem};
 use crate::problem::Problem;
 use crate::props::Props;
 use crate::service::{Service, ServiceAt};
@@ -19,6 +18,8 @@ pub(crate) struct Source<'a> {
     pub(crate) config: &'a Config,
     pub(crate) site: &'a Arc<Site>,
     pub(crate) worker: WorkerAt,
+    /// For the bindings in its props.
+    pub(crate) props: Arc<crate::binding::Source>,
     /// Finds an environment variable of the process.
     pub(crate) variables: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -139,7 +140,15 @@ impl<'a> EnvReader<'a> {
             None => binding.address.as_ref().map(|addresses| addresses.list()).unwrap_or_default(),
         };
         let at = if addresses.is_empty() {
-            self.check_local::<S>(&key, binding)?;
+            let misfits = source.site.misfits(
+                (&binding.service, binding.entrypoint.as_deref()),
+                S::interface(),
+                &Props::from_table(&binding.props, &source.props),
+            );
+            if !misfits.is_empty() {
+                misfits.into_iter().for_each(|text| self.report(&key, text));
+                return None;
+            }
             let site = Arc::downgrade(source.site);
             ServiceAt::local(site, source.worker, binding.service.clone(), binding.entrypoint.clone())
         } else {
@@ -154,46 +163,7 @@ impl<'a> EnvReader<'a> {
                 }
             }
         };
-        Some(Some(Service::new(at, Props::from_table(&binding.props))))
-    }
-
-    /// Whether the binding fits something in this host. That there is no default entrypoint is no error before it is
-    /// used (row 6).
-    fn check_local<S: Stub>(&mut self, key: &str, binding: &Binding) -> Option<()> {
-        let (service, entrypoint) = (&binding.service, binding.entrypoint.as_deref());
-        let site = self.source.site;
-        let Some(worker) = site.worker(service) else {
-            let text = format!(
-                "{}; say where it is with `address = \"tcp://…\"` if it is in another host",
-                site.no_service(service)
-            );
-            self.report(key, text);
-            return None;
-        };
-        let class = match site.class(worker, entrypoint) {
-            Ok(class) => class,
-            Err(_) if entrypoint.is_none() => return Some(()),
-            Err(missing) => {
-                self.report(key, missing.to_string());
-                return None;
-            }
-        };
-        let whole = format!("the entrypoint `{}` of the service `{service}`", class.name);
-        let before = self.problems.len();
-        for method in S::interface().methods() {
-            if let Err(error) = (class.knows)(method.id(method.params_count())) {
-                let why = match error.kind() {
-                    ErrorKind::UnknownMethod => "it has no method of that name",
-                    _ => error.message(),
-                };
-                let text = format!("{whole} is not what the field's stub calls: `{}`: {why}", method.name);
-                self.report(key, text);
-            }
-        }
-        if let Err(error) = (class.takes)(&Props::from_table(&binding.props)) {
-            self.report(key, format!("{whole}: {}", error.message()));
-        }
-        (self.problems.len() == before).then_some(())
+        Some(Some(Service::new(at, Props::from_table(&binding.props, &source.props))))
     }
 }
 

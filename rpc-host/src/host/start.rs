@@ -68,14 +68,17 @@ impl Host {
                 Vec::new()
             });
             check_classes(config, &classes, problems);
-            workers.push(WorkerSite { name, classes, envs: OnceLock::new() });
+            workers.push(WorkerSite { name, classes, bindings: OnceLock::new(), envs: OnceLock::new() });
         }
         workers
     }
 
     fn read_environments(&self, site: &Arc<Site>, problems: &mut Vec<Problem>) {
         for ((at, config), worker) in self.configs.iter().enumerate().zip(site.workers()) {
-            let source = Source { config, site, worker: WorkerAt(at), variables: &*self.variables };
+            let worker_at = WorkerAt(at);
+            let make = || crate::binding::Source::new(site, worker_at, config.file.clone());
+            let props = Arc::clone(worker.bindings.get_or_init(make));
+            let source = Source { config, site, worker: worker_at, props, variables: &*self.variables };
             let mut envs = HashMap::new();
             for class in &worker.classes {
                 if envs.contains_key(&class.env) {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use farcall_core::address::{self, Address};
 use farcall_core::connection::Greeting;
-use farcall_core::error::Error;
+use farcall_core::error::{Error, ErrorKind};
 use farcall_core::stub::Stub;
 use farcall_transport::Endpoint;
 use serde::Serialize;
@@ -40,8 +40,16 @@ pub struct Service<S> {
 
 impl<S: Stub> Service<S> {
     pub(crate) fn new(at: ServiceAt, props: Props) -> Self {
-        let at = at.with_props(props);
+        Self::of(at.with_props(props))
+    }
+
+    /// As it is, with its own props.
+    pub(crate) fn of(at: ServiceAt) -> Self {
         Self { stub: S::from_handle(address::handle(at.address())), at }
+    }
+
+    pub(crate) fn place(&self) -> &ServiceAt {
+        &self.at
     }
 
     /// The service of this name at an address, with `tcp://` or `unix:`. With several, each gets a connection, and calls
@@ -66,9 +74,15 @@ impl<S: Stub> Service<S> {
     /// connect. Row 250.
     ///
     /// # Errors
-    /// They are no JSON object.
+    /// They are no JSON object, or have services in them and would leave the process.
     pub fn with_props<P: Serialize>(&self, props: &P) -> Result<Self, Error> {
-        Ok(Self::new(self.at.clone(), Props::of(props)?))
+        let props = Props::of(props)?;
+        if props.hold_services() && matches!(self.at, ServiceAt::Remote(_)) {
+            let text =
+                "props with services in them do not leave their host, and the binding leads to another";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        Ok(Self::new(self.at.clone(), props))
     }
 }
 
@@ -112,7 +126,7 @@ impl ServiceAt {
         Self::Remote(Remote::new(addresses, endpoint, Greeting { name, props: String::new() }))
     }
 
-    fn with_props(self, props: Props) -> Self {
+    pub(crate) fn with_props(self, props: Props) -> Self {
         match self {
             Self::Local(local) if *local.props() != props => Self::Local(Arc::new(local.with_props(props))),
             Self::Remote(remote) if remote.props() != props.to_text() => {

@@ -17,6 +17,57 @@ async fn serve(address: &str) -> Running {
     host.worker::<WorkerB>().start().await.unwrap()
 }
 
+/// Reaches for what it was not given.
+pub struct Reacher {
+    env: Arc<Reach>,
+    ctx: Ctx,
+}
+
+#[derive(Env)]
+pub struct Reach {
+    given: Service<WorkerBStub>,
+    other: Option<Service<WorkerBStub>>,
+}
+
+#[entrypoint]
+impl Reacher {
+    fn new(env: Arc<Reach>, ctx: Ctx) -> Self {
+        Self { env, ctx }
+    }
+
+    /// What it gets of its binding, of one that its file does not have, and of a worker beside it by the type.
+    pub async fn reach(&self) -> (i64, bool, Option<String>) {
+        let beside = self.ctx.exports().service::<WorkerB>().err().map(|error| error.to_string());
+        (self.env.given.add(1, 2).await.unwrap(), self.env.other.is_some(), beside)
+    }
+}
+
+#[tokio::test]
+async fn r30_worker_reaches_what_its_configuration_binds_and_nothing_else() {
+    in_time(async {
+        let a = "name = \"a\"\nservices = [{ binding = \"given\", service = \"b\" }]";
+        let host = Host::from_texts([("a.toml", a), ("b.toml", "name = \"b\"")]).unwrap().environment([]);
+        let host = host.worker_of::<Reacher>("a").worker_of::<WorkerB>("b").start().await.unwrap();
+        let reached = host.service::<ReacherStub>("a").reach().await.unwrap();
+        let beside = "unsupported: `WorkerB` is no entrypoint of this worker";
+        assert_eq!(reached, (3, false, Some(beside.to_owned())));
+        // Nobody outside reaches a host that listens nowhere, and a worker beside is found by nobody's name for it.
+        assert!(host.addresses().is_empty());
+        let (a, b) = tokio::io::duplex(64 * 1024);
+        let wanted = farcall::Greeting { name: "given".to_owned(), ..farcall::Greeting::default() };
+        let (connection, driver) = farcall::Endpoint::new().want(wanted).connect_over(a);
+        let adder: WorkerBStub = farcall::main_stub(&connection);
+        let (_, served) = host.endpoint().accept_over(b);
+        tokio::spawn(async move { drop(tokio::join!(driver, served)) });
+        let error = adder.add(1, 2).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::Unsupported, "there is no service `given` in this host")
+        );
+    })
+    .await;
+}
+
 /// An address at which nobody serves yet.
 fn nowhere() -> String {
     format!("unix:{}", socket().display())

@@ -143,6 +143,30 @@ impl Work {
         true
     }
 
+    /// What it holds of another is in a field of nobody: in the method, and in a task that waits.
+    pub async fn hold(&self, number: RpcFn<fn(i64) -> i64>, waiting: RpcFn<fn(i64) -> i64>) -> i64 {
+        self.ctx.wait_until(async move {
+            let _held = waiting;
+            std::future::pending::<()>().await;
+        });
+        self.stage.tell("started");
+        self.stage.go.notified().await;
+        self.ctx.abort("it is enough");
+        number.call(1).await.unwrap_or(0) + std::future::pending::<i64>().await
+    }
+
+    /// The method and a task wait for the same thing.
+    pub async fn share(&self) -> u32 {
+        let go = Arc::clone(&self.stage.go);
+        let shared = Arc::new(Shared { found: tokio::sync::OnceCell::new(), go });
+        let (other, stage) = (Arc::clone(&shared), self.stage.clone());
+        self.ctx.wait_until(async move {
+            stage.tell(if other.get().await == 7 { "shared" } else { "not shared" });
+        });
+        self.stage.tell("started");
+        shared.get().await
+    }
+
     pub async fn abort(&self) -> bool {
         self.watch();
         let tells = Tells(self.stage.clone(), "task dropped");
@@ -153,6 +177,22 @@ impl Work {
         let ctx = self.ctx.clone();
         tokio::spawn(async move { ctx.abort("it is enough") });
         std::future::pending().await
+    }
+}
+
+/// What several may wait for, and one of them finds.
+struct Shared {
+    found: tokio::sync::OnceCell<u32>,
+    go: Arc<Notify>,
+}
+
+impl Shared {
+    async fn get(&self) -> u32 {
+        let find = || async {
+            self.go.notified().await;
+            7
+        };
+        *self.found.get_or_init(find).await
     }
 }
 
@@ -280,6 +320,30 @@ behaviours! {
         test.hears("third").await;
         assert!(test.work.many().await.unwrap());
         test.hears("third").await;
+    }
+
+    async fn r154_stubs_that_a_context_holds_are_released_at_its_end(transport: Transport) {
+        let mut test = Test::new(transport, "r154", "").await;
+        let (alive, waits) = (Arc::new(()), Arc::new(()));
+        let function = |held: &Arc<()>| {
+            let held = Arc::clone(held);
+            RpcFn::new(move |n: i64| n + Arc::strong_count(&held) as i64)
+        };
+        let call = tokio::spawn(test.work.hold(function(&alive), function(&waits)).into_future());
+        test.hears("started").await;
+        assert_eq!((Arc::strong_count(&alive), Arc::strong_count(&waits)), (2, 2));
+        test.go.notify_one();
+        assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
+        crate::kit::until(|| Arc::strong_count(&alive) == 1 && Arc::strong_count(&waits) == 1).await;
+    }
+
+    async fn r199_what_a_waiting_task_waits_for_may_be_waited_for_elsewhere(transport: Transport) {
+        let mut test = Test::new(transport, "r199", "").await;
+        let shared = tokio::spawn(test.work.share().into_future());
+        test.hears("started").await;
+        test.go.notify_one();
+        assert_eq!(shared.await.unwrap().unwrap(), 7);
+        test.hears("shared").await;
     }
 
     async fn abort_fails_the_call_and_drops_what_waits(transport: Transport) {

@@ -184,6 +184,160 @@ behaviours! { wire
     }
 }
 
+/// What a binding may hold beside data: another binding.
+#[derive(Serialize, Deserialize)]
+pub struct Desk {
+    user: String,
+    #[serde(with = "farcall::binding")]
+    rooms: Service<RoomsStub>,
+}
+
+pub struct Guide {
+    ctx: Ctx,
+}
+
+#[entrypoint(props = Desk)]
+impl Guide {
+    fn new(_env: Arc<()>, ctx: Ctx) -> Self {
+        Self { ctx }
+    }
+
+    pub async fn room(&self) -> Result<String, Error> {
+        let desk: Desk = self.ctx.props()?;
+        Ok(format!("{} in {}", desk.user, desk.rooms.number().await?))
+    }
+}
+
+pub struct Lobby {
+    ctx: Ctx,
+}
+
+#[entrypoint]
+impl Lobby {
+    fn new(_env: Arc<()>, ctx: Ctx) -> Self {
+        Self { ctx }
+    }
+
+    /// A guide to a room of this number.
+    pub fn guide(&self, user: String, number: i64) -> GuideStub {
+        let exports = self.ctx.exports();
+        let rooms = exports.service::<Rooms>().unwrap().with_props(&Room { number }).unwrap();
+        let guide = exports.service::<Guide>().unwrap();
+        GuideStub::clone(&guide.with_props(&Desk { user, rooms }).unwrap())
+    }
+}
+
+behaviours! {
+    async fn r251_props_hold_bindings(transport: Transport) {
+        let host = host::<(Lobby, Guide, Rooms)>(transport, "").await;
+        let (lobby, _caller) = call::<LobbyStub>(transport, &host, "service/Lobby").await;
+        let (ann, bob) = (lobby.guide("ann", 3).await.unwrap(), lobby.guide("bob", 4));
+        assert_eq!(ann.room().await.unwrap(), "ann in 3");
+        assert_eq!(bob.room().await.unwrap(), "bob in 4");
+    }
+}
+
+behaviours! { wire
+    async fn r251_peer_cannot_put_bindings_into_props(transport: Transport) {
+        if !matches!(transport, Transport::Tcp | Transport::Unix) {
+            return;
+        }
+        let address = match transport {
+            Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
+            _ => format!("unix:{}", socket().display()),
+        };
+        let listen = format!("listen = [{{ address = \"{address}\", trust_props = true }}]");
+        let b = format!("name = \"b\"\n{listen}");
+        let b = Host::from_texts([("b.toml", b.as_str())]).unwrap().environment([]);
+        let b = b.worker::<(Guide, Rooms)>().start().await.unwrap();
+        // Also of those whom it trusts, none reaches what it was not given.
+        for rooms in ["{\"service\":\"b\",\"entrypoint\":\"Rooms\"}", "{\"$service\":0}"] {
+            let wanted = farcall::Greeting {
+                name: "b/Guide".to_owned(),
+                props: format!("{{\"user\":\"ann\",\"rooms\":{rooms}}}"),
+            };
+            let connection = farcall::Endpoint::new().want(wanted).connect(&b.addresses()[0]).await.unwrap();
+            let guide: GuideStub = farcall::main_stub(&connection);
+            let error = guide.room().await.unwrap_err();
+            assert!(matches!(error, CallError::Rpc(ref error) if error.kind() == ErrorKind::BadArguments), "{error}");
+        }
+    }
+}
+
+#[derive(Env)]
+pub struct GuideEnv {
+    guide: Service<GuideStub>,
+}
+
+pub struct Visitor {
+    env: Arc<GuideEnv>,
+}
+
+#[entrypoint]
+impl Visitor {
+    fn new(env: Arc<GuideEnv>, _ctx: Ctx) -> Self {
+        Self { env }
+    }
+
+    pub async fn room(&self) -> String {
+        self.env.guide.room().await.unwrap()
+    }
+}
+
+async fn visitor(rooms: &str, listen: &str) -> Result<farcall::Running, farcall::StartError> {
+    let binding = format!(
+        "{{ binding = \"guide\", service = \"b\", entrypoint = \"Guide\", props = {{ user = \"ann\", rooms = {rooms} }} }}"
+    );
+    let a = format!("name = \"a\"\nservices = [{binding}]");
+    let b = format!("name = \"b\"\nlisten = [{listen}]");
+    let host = Host::from_texts([("a.toml", a.as_str()), ("b.toml", b.as_str())]).unwrap().environment([]);
+    host.worker_of::<Visitor>("a").worker_of::<(Guide, Rooms)>("b").start().await
+}
+
+#[tokio::test]
+async fn r251_bindings_in_the_props_of_a_file() {
+    in_time(async {
+        let socket = socket();
+        let far =
+            format!("{{ service = \"b\", entrypoint = \"Rooms\", address = \"unix:{}\" }}", socket.display());
+        for rooms in ["{ service = \"b\", entrypoint = \"Rooms\" }", far.as_str()] {
+            let host = visitor(rooms, &format!("\"unix:{}\"", socket.display())).await.unwrap();
+            let visitor = host.service::<VisitorStub>("a");
+            for _ in 0..2 {
+                assert_eq!(visitor.room().await.unwrap(), "ann in 7");
+            }
+            host.shutdown().await;
+        }
+        let with_props = "{ service = \"b\", entrypoint = \"Rooms\", props = { number = 9 } }";
+        let host = visitor(with_props, "").await.unwrap();
+        assert_eq!(host.service::<VisitorStub>("a").room().await.unwrap(), "ann in 9");
+        for (rooms, expected) in [
+            ("{ service = \"c\" }", "there is no service `c` in this host"),
+            ("{ service = \"b\", entrypoint = \"Guide\" }", "is not what the field's stub calls: `number`"),
+            ("{ service = \"b\", entrypoint = \"Rooms\", props = { number = \"many\" } }", "invalid type"),
+            ("{ service = \"b\", address = \"somewhere\" }", "`somewhere` is no address"),
+            ("5", "invalid type"),
+        ] {
+            let said = visitor(rooms, "").await.unwrap_err().to_string();
+            assert!(said.contains("a.toml: services.guide: ") && said.contains(expected), "{said}");
+        }
+    })
+    .await;
+}
+
+#[test]
+fn r251_services_are_written_only_into_props_that_stay() {
+    let rooms: Service<RoomsStub> = Service::at("b", ["tcp://127.0.0.1:1"]);
+    let desk = Desk { user: "ann".to_owned(), rooms };
+    let far: Service<GuideStub> = Service::at("b", ["tcp://127.0.0.1:1"]);
+    let error = far.with_props(&desk).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    // A context made by hand may have them as well.
+    let ctx = Ctx::for_test_with_props(&desk).unwrap();
+    let read: Desk = ctx.props().unwrap();
+    assert!(read.rooms.same_target(&desk.rooms) && read.user == "ann");
+}
+
 #[test]
 fn props_of_a_context_made_by_hand() {
     let scope = Scope { user: "ann".to_owned(), level: 1 };
