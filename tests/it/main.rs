@@ -26,6 +26,7 @@ mod every_limit;
 mod failures;
 mod few_files;
 mod functions;
+mod gated_order;
 mod hostile;
 mod in_process;
 mod kit;
