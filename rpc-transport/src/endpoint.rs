@@ -14,7 +14,9 @@ use crate::driver::{Driver, Side};
 use crate::offer::{Asked, Offered};
 use crate::peer::Peer;
 use crate::server::Server;
-use crate::tls::{self, Tls};
+use crate::tls;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::uri::Uri;
 
 /// How one side of a connection is set up: its limits, and the object that it offers.
@@ -29,6 +31,7 @@ pub struct Endpoint {
     offered: Offered,
     wanted: Greeting,
     record_sites: bool,
+    #[cfg(feature = "tls")]
     pub(crate) tls: Tls,
 }
 

@@ -9,10 +9,6 @@ use tokio::net::TcpStream;
 
 use crate::endpoint::Endpoint;
 
-/// Nothing can be said of certificates.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tls;
-
 /// There is none.
 #[derive(Debug)]
 pub(crate) enum Acceptor {}

@@ -121,13 +121,13 @@ impl Drawer {
         std::future::pending().await
     }
 
-    pub fn box_inside(&mut self) -> Drawer {
-        Drawer { value: 100, stage: Arc::clone(&self.stage) }
+    pub fn box_inside(&mut self) -> Self {
+        Self { value: 100, stage: Arc::clone(&self.stage) }
     }
 
-    pub async fn box_later(&mut self) -> Result<Drawer, Fault> {
+    pub async fn box_later(&mut self) -> Result<Self, Fault> {
         tokio::task::yield_now().await;
-        Ok(Drawer { value: 200, stage: Arc::clone(&self.stage) })
+        Ok(Self { value: 200, stage: Arc::clone(&self.stage) })
     }
 
     pub fn adder(&mut self) -> Number {
@@ -140,19 +140,19 @@ impl Drawer {
 
     /// A method of another drawer, as a function.
     pub fn bound(&mut self) -> Number {
-        let other: DrawerStub = Drawer { value: 300, stage: Arc::clone(&self.stage) }.into_stub();
+        let other: DrawerStub = Self { value: 300, stage: Arc::clone(&self.stage) }.into_stub();
         RpcFn::bind(&other, DrawerStub::put)
     }
 
     /// Hands on what is promised elsewhere.
     pub fn promised(&mut self) -> Promise<DrawerStub> {
-        let other: DrawerStub = Drawer { value: 400, stage: Arc::clone(&self.stage) }.into_stub();
+        let other: DrawerStub = Self { value: 400, stage: Arc::clone(&self.stage) }.into_stub();
         other.box_later_plain()
     }
 
-    pub async fn box_later_plain(&mut self) -> Drawer {
+    pub async fn box_later_plain(&mut self) -> Self {
         tokio::task::yield_now().await;
-        Drawer { value: 500, stage: Arc::clone(&self.stage) }
+        Self { value: 500, stage: Arc::clone(&self.stage) }
     }
 
     /// Waits for the caller's function while it holds the drawer.
