@@ -22,7 +22,10 @@ fn every_row_stands_there_once_and_every_named_test_exists() {
     let document = fs::read_to_string(root.join("docs/BEHAVIOURS.md")).unwrap();
     let mut sources = String::new();
     read_all(&root.join("tests/it"), &mut sources);
-    sources.push_str(&fs::read_to_string(root.join("tests/hostile_memory.rs")).unwrap());
+    for test in ["hostile_memory", "two_hosts", "workers"] {
+        sources.push_str(&fs::read_to_string(root.join(format!("tests/{test}.rs"))).unwrap());
+    }
+    read_all(&root.join("rpc-host/src"), &mut sources);
     read_all(&root.join("rpc-core/src"), &mut sources);
     read_all(&root.join("rpc-macros/src"), &mut sources);
 

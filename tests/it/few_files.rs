@@ -21,6 +21,15 @@ impl Door {
     }
 }
 
+pub struct DoorOfAHost;
+
+#[entrypoint]
+impl DoorOfAHost {
+    pub fn knock(&self) -> u8 {
+        7
+    }
+}
+
 /// What the library logs.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
@@ -64,12 +73,24 @@ fn use_up(but: usize) -> Vec<File> {
     files
 }
 
-async fn without_files() {
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+async fn server_without_files(log: Log) {
     let server = farcall::serve("tcp://127.0.0.1:0", Door).await.unwrap();
     let uri = server.uri();
     tokio::spawn(server);
+    without_files(log, uri).await;
+}
+
+/// The same for a host, whose sole service is the door.
+async fn host_without_files(log: Log) {
+    let text = "name = \"door\"\nlisten = [\"tcp://127.0.0.1:0\"]";
+    let host = Host::from_texts([("door.toml", text)]).unwrap().environment([]);
+    let host = host.worker::<DoorOfAHost>().start().await.unwrap();
+    let uri = host.addresses()[0].clone();
+    without_files(log, uri).await;
+    host.shutdown().await;
+}
+
+async fn without_files(log: Log, uri: String) {
     let neighbour: DoorStub = farcall::connect(&uri).await.unwrap();
     assert_eq!(neighbour.knock().await.unwrap(), 7);
     for _ in 0..3 {
@@ -91,13 +112,8 @@ async fn without_files() {
 }
 
 /// The process that it needs is this one again, with a lower limit.
-#[tokio::test]
-async fn r239_a_server_without_files_goes_on_serving() {
-    if std::env::var_os(FEW).is_some() {
-        return crate::kit::in_time(without_files()).await;
-    }
+fn again(name: &str) {
     let program = std::env::current_exe().unwrap();
-    let name = "few_files::r239_a_server_without_files_goes_on_serving";
     let run = Command::new("sh")
         .args(["-c", "ulimit -n 64 && exec \"$0\" --exact \"$1\" --nocapture"])
         .args([program.as_os_str(), name.as_ref()])
@@ -107,4 +123,28 @@ async fn r239_a_server_without_files_goes_on_serving() {
     let said = String::from_utf8_lossy(&run.stdout);
     let complained = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success() && said.contains("1 passed"), "{said}\n{complained}");
+}
+
+/// What is logged in that process.
+fn log() -> Option<Log> {
+    std::env::var_os(FEW)?;
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    Some(log)
+}
+
+#[tokio::test]
+async fn r239_a_server_without_files_goes_on_serving() {
+    match log() {
+        Some(log) => crate::kit::in_time(server_without_files(log)).await,
+        None => again("few_files::r239_a_server_without_files_goes_on_serving"),
+    }
+}
+
+#[tokio::test]
+async fn r239_a_host_without_files_goes_on_serving() {
+    match log() {
+        Some(log) => crate::kit::in_time(host_without_files(log)).await,
+        None => again("few_files::r239_a_host_without_files_goes_on_serving"),
+    }
 }

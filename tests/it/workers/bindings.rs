@@ -17,6 +17,46 @@ async fn serve(address: &str) -> Running {
     host.worker::<WorkerB>().start().await.unwrap()
 }
 
+/// Has several bindings to one place.
+pub struct Twice {
+    env: Arc<TwiceBound>,
+}
+
+#[derive(Env)]
+pub struct TwiceBound {
+    one: Service<WorkerBStub>,
+    two: Service<WorkerBStub>,
+}
+
+#[entrypoint]
+impl Twice {
+    fn new(env: Arc<TwiceBound>, _ctx: Ctx) -> Self {
+        Self { env }
+    }
+
+    pub async fn sum(&self) -> i64 {
+        self.env.one.add(1, 2).await.unwrap() + self.env.two.add(3, 4).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn bindings_to_one_place_share_one_connection() {
+    in_time(async {
+        let b = serve("tcp://127.0.0.1:0").await;
+        let bound =
+            |name| format!("{{ binding = \"{name}\", service = \"b\", address = \"{}\" }}", b.addresses()[0]);
+        let text = format!("name = \"a\"\nservices = [{}, {}]", bound("one"), bound("two"));
+        let a = Host::from_texts([("a.toml", text.as_str())]).unwrap().environment([]);
+        let a = a.worker::<Twice>().start().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(a.service::<TwiceStub>("a").sum().await.unwrap(), 10);
+        }
+        let health = b.service::<HealthStub>("farcall");
+        assert_eq!(health.status().connections().await.unwrap(), 1);
+    })
+    .await;
+}
+
 /// Reaches for what it was not given.
 pub struct Reacher {
     env: Arc<Reach>,

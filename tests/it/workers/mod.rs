@@ -8,6 +8,7 @@ mod contexts;
 mod entrypoints;
 mod environments;
 mod listings;
+mod logs;
 mod props;
 mod starting;
 mod stopping;
