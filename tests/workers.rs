@@ -3,6 +3,8 @@
 
 #[path = "../examples/workers/main.rs"]
 #[allow(dead_code, unreachable_pub, reason = "its `main` is not called")]
+#[allow(clippy::needless_pass_by_value, reason = "what a target is given is its own")]
+#[allow(clippy::type_complexity, reason = "a list")]
 mod listings;
 
 /// What each listing prints.

@@ -285,12 +285,12 @@ thread_local! {
 
 #[cold]
 fn refuse(kind: ErrorKind, text: &'static str) {
-    REFUSED.set(Some((kind, text)));
+    REFUSED.with(|refused| refused.set(Some((kind, text))));
 }
 
 #[cold]
 fn unwritten(error: &postcard::Error) -> Error {
-    let (kind, text) = match (error, REFUSED.take()) {
+    let (kind, text) = match (error, REFUSED.with(Cell::take)) {
         (postcard::Error::SerdeSerCustom, Some((kind, text))) => (kind, Cow::Borrowed(text)),
         _ => (ErrorKind::BadArguments, error.to_string().into()),
     };
@@ -438,7 +438,7 @@ impl<'a> ValueDecoder<'a> {
 }
 
 fn bad_value(error: &postcard::Error) -> Error {
-    let text = match (error, REFUSED.take()) {
+    let text = match (error, REFUSED.with(Cell::take)) {
         (postcard::Error::SerdeDeCustom, Some((_, text))) => Cow::Borrowed(text),
         _ => error.to_string().into(),
     };

@@ -1,9 +1,10 @@
 //! [`Item`]: what a vat can hold of a target or of a call.
 
-use farcall::Promise;
 use farcall::prelude::*;
+use farcall::{Bytes, Promise};
 
 use crate::node::{Callback, Fallible, NodeStub, Parcel};
+use crate::payloads::name;
 use crate::world::{CallId, Fate, with};
 
 /// One thing in the bag of a vat. A promise knows its call; what can be called knows its lineage.
@@ -13,6 +14,7 @@ pub enum Item {
     Fallible { promise: Fallible, lineage: usize, call: CallId },
     Parcel { promise: Promise<Parcel>, lineages: [usize; 3], call: CallId },
     Number { promise: Promise<u64>, call: CallId },
+    Payload { promise: Promise<Bytes>, call: CallId },
     Function { function: Callback, lineage: usize },
 }
 
@@ -46,7 +48,7 @@ impl std::fmt::Display for Item {
             Self::Node { lineage, call, .. } => write!(f, "promise {call} (line {lineage})"),
             Self::Fallible { lineage, call, .. } => write!(f, "promise {call} (line {lineage})"),
             Self::Parcel { lineages, call, .. } => write!(f, "promise {call} (lines {lineages:?})"),
-            Self::Number { call, .. } => write!(f, "promise {call}"),
+            Self::Number { call, .. } | Self::Payload { call, .. } => write!(f, "promise {call}"),
             Self::Function { lineage, .. } => write!(f, "function (line {lineage})"),
         }
     }
@@ -62,14 +64,30 @@ impl Item {
             Self::Node { call, .. }
             | Self::Fallible { call, .. }
             | Self::Parcel { call, .. }
-            | Self::Number { call, .. } => Some(*call),
+            | Self::Number { call, .. }
+            | Self::Payload { call, .. } => Some(*call),
             Self::Stub { .. } | Self::Function { .. } => None,
         }
+    }
+
+    /// Whether it is a stub, a function, or has stubs in it.
+    pub fn can_be_called(&self) -> bool {
+        !matches!(self, Self::Number { .. } | Self::Payload { .. })
     }
 
     /// Another stub on the same object, in the same line.
     pub fn share(&self) -> Option<(NodeStub, usize)> {
         self.call_on(0, |stub, lineage| (stub.clone(), lineage))
+    }
+
+    /// Another of it, or of a part of it, that can be called.
+    pub fn duplicate(&self, part: usize) -> Option<Self> {
+        match self {
+            Self::Function { function, lineage } => {
+                Some(Self::Function { function: function.clone(), lineage: *lineage })
+            }
+            other => other.call_on(part, |stub, lineage| Self::Stub { stub: stub.clone(), lineage }),
+        }
     }
 
     /// Does something with what can be called as a target. A parcel has three of them.
@@ -83,7 +101,7 @@ impl Item {
                 1 => call(&promise.second(), lineages[1]),
                 _ => call(&promise.inner().node(), lineages[2]),
             },
-            Self::Number { .. } | Self::Function { .. } => return None,
+            Self::Number { .. } | Self::Payload { .. } | Self::Function { .. } => return None,
         })
     }
 
@@ -98,7 +116,7 @@ impl Item {
                 1 => (Operand::Stub((*promise.second()).clone()), lineages[1]),
                 _ => (Operand::Promise(promise.inner().node()), lineages[2]),
             },
-            Self::Number { .. } | Self::Function { .. } => return None,
+            Self::Number { .. } | Self::Payload { .. } | Self::Function { .. } => return None,
         })
     }
 
@@ -124,6 +142,7 @@ impl Item {
             Self::Fallible { promise, .. } => Promise::detach(promise),
             Self::Parcel { promise, .. } => Promise::detach(promise),
             Self::Number { promise, .. } => Promise::detach(promise),
+            Self::Payload { promise, .. } => Promise::detach(promise),
             Self::Stub { .. } | Self::Function { .. } => {}
         }
     }
@@ -137,6 +156,7 @@ impl Item {
             Self::Node { promise, lineage, call } => match promise.await {
                 Ok(stub) => with(|world| {
                     world.lineages[lineage].solid = world.call_mut(call).with_solid;
+                    let lineage = world.given(lineage);
                     world.put(vat, Self::Stub { stub, lineage });
                     world.ended(call, Ok(()));
                 }),
@@ -149,6 +169,13 @@ impl Item {
             },
             Self::Parcel { promise, lineages, call } => match promise.await {
                 Ok(parcel) => with(|world| world.unpack(vat, call, lineages, parcel)),
+                Err(error) => with(|world| world.ended(call, Err(error))),
+            },
+            Self::Payload { promise, call } => match promise.await {
+                Ok(bytes) => with(|world| {
+                    world.check_payload(call, &bytes);
+                    world.ended(call, Ok(()));
+                }),
                 Err(error) => with(|world| world.ended(call, Err(error))),
             },
             Self::Number { promise, call } => match promise.await {
@@ -168,12 +195,13 @@ impl Item {
 impl crate::world::World {
     /// A parcel has come as a result.
     fn unpack(&mut self, vat: usize, call: CallId, lineages: [usize; 3], parcel: Parcel) {
-        if parcel.number != call || parcel.inner.name != "inner" {
+        if parcel.number != call || parcel.inner.name != name(call) {
             self.mistake(format!("call {call} gave {parcel:?}"));
         }
         self.lineages[lineages[0]].solid = true;
         self.lineages[lineages[2]].solid = true;
         self.lineages[lineages[1]].solid = self.call_mut(call).with_solid;
+        let lineages = lineages.map(|lineage| self.given(lineage));
         self.put(vat, Item::Stub { stub: parcel.first, lineage: lineages[0] });
         self.put(vat, Item::Stub { stub: parcel.inner.node, lineage: lineages[2] });
         if let Some(stub) = parcel.second {

@@ -5,12 +5,17 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::needless_pass_by_value, reason = "what a target is given is its own")]
 
+mod calls;
 mod checks;
 mod executor;
+mod flavour;
 mod items;
+mod lineages;
+mod loans;
 mod network;
 mod node;
 mod operations;
+mod payloads;
 mod random;
 mod run;
 mod world;

@@ -8,6 +8,7 @@ use farcall::{Pipeline, Promise};
 use serde::{Deserialize, Serialize};
 
 use crate::items::Item;
+use crate::payloads::name;
 use crate::world::{CallId, Fate, Probe, with};
 
 /// Stubs inside a value.
@@ -52,15 +53,14 @@ impl Own {
     }
 
     fn parcel(&self, call: CallId, second: Option<NodeStub>) -> Parcel {
-        let inner = Inner { name: "inner".to_owned(), node: self.make(call, 2) };
+        let inner = Inner { name: name(call), node: self.make(call, 2) };
         Parcel { number: call, first: self.make(call, 0), second, inner }
     }
 
     /// Keeps a stub that came as the operand of a call.
     fn keep(&self, call: CallId, stub: NodeStub) {
         with(|world| {
-            let Some(operand) = world.call_mut(call).operand else { return };
-            let lineage = world.passed_on(operand);
+            let Some(lineage) = world.passed_on(call) else { return };
             world.put(self.vat, Item::Stub { stub, lineage });
         });
     }
@@ -72,7 +72,7 @@ impl Own {
                 [(Some(parcel.first), first), (parcel.second, second), (Some(parcel.inner.node), inner)];
             for (stub, object) in stubs {
                 if let Some(stub) = stub {
-                    let lineage = world.lineage(object);
+                    let lineage = world.found(object);
                     world.put(self.vat, Item::Stub { stub, lineage });
                 }
             }
@@ -81,8 +81,7 @@ impl Own {
 
     fn keep_function(&self, call: CallId, function: Callback) {
         with(|world| {
-            let Some(operand) = world.call_mut(call).operand else { return };
-            let lineage = world.passed_on(operand);
+            let Some(lineage) = world.passed_on(call) else { return };
             world.put(self.vat, Item::Function { function, lineage });
         });
     }
@@ -115,8 +114,7 @@ impl Own {
 /// A call made by the method of another, on its operand.
 fn begin_inner(outer: CallId) -> CallId {
     with(|world| {
-        let operand = world.call_mut(outer).operand.unwrap_or_default();
-        let lineage = world.passed_on(operand);
+        let lineage = world.passed_on(outer).unwrap_or_default();
         world.call("note", lineage, true)
     })
 }
@@ -150,8 +148,14 @@ macro_rules! node {
 
             pub fn note_large($($receiver)+, call: u64, payload: Bytes) -> u64 {
                 $this.0.begin(call);
-                drop(payload);
+                with(|world| world.check_payload(call, &payload));
                 call
+            }
+
+            pub fn echo_large($($receiver)+, call: u64, payload: Bytes) -> Bytes {
+                $this.0.begin(call);
+                with(|world| world.check_payload(call, &payload));
+                payload
             }
 
             pub async fn slow($($receiver)+, call: u64) -> u64 {

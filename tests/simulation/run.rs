@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use farcall::{Connection, Limits, Pipeline, Stub};
+use farcall::{Connection, Pipeline, Stub};
 
 use crate::checks;
 use crate::executor;
+use crate::flavour::Flavour;
 use crate::items::Item;
 use crate::network::{Pump, SharedWire, Wire};
 use crate::node::{NodeStub, new_node};
@@ -15,64 +16,6 @@ use crate::world::{CallId, trace, with};
 
 /// Steps that a run may take to come to rest.
 const PATIENCE: usize = 200_000;
-
-/// What kind of run it is.
-#[derive(Clone, Debug)]
-pub struct Flavour {
-    pub vats: usize,
-    pub operations: usize,
-    /// Nothing is cancelled.
-    pub calm: bool,
-    /// Links are cut, or left in peace.
-    pub cuts: bool,
-    /// Methods fail.
-    pub failing: bool,
-    /// Some stubs in parcels are missing.
-    pub absent: bool,
-    /// Limits are small.
-    pub limited: bool,
-    /// The network holds and blocks.
-    pub holds: bool,
-    /// The longest payload, in bytes.
-    pub payload: usize,
-    /// How often users, tasks and the network have a turn.
-    weights: [usize; 3],
-}
-
-impl Flavour {
-    fn new(random: &mut Random) -> Self {
-        let weights = [[10, 30, 30], [10, 40, 4], [30, 10, 10], [10, 10, 40]];
-        Self {
-            vats: random.between(2, 3),
-            operations: random.between(60, 200),
-            calm: random.chance(40),
-            cuts: random.chance(20),
-            failing: random.chance(30),
-            absent: random.chance(30),
-            limited: random.chance(15),
-            holds: random.chance(50),
-            payload: if random.chance(10) { 20_000 } else { 200 },
-            weights: weights[random.below(weights.len())],
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
-        if self.limited {
-            limits.frame_bytes = 32 * 1024;
-            limits.window_bytes = 48 * 1024;
-            limits.parked_bytes = 1024;
-            limits.answer_bytes = 64;
-            limits.exports = 12;
-            limits.imports = 24;
-            limits.calls_in_flight = 16;
-            limits.line_bytes = 4096;
-            limits.unread_result_bytes = 64;
-            limits.path_steps = 1;
-        }
-        limits
-    }
-}
 
 /// Two vats and what is between them.
 pub struct Link {
@@ -146,6 +89,9 @@ impl Run {
                 Some((self.mains[vat].0.clone().into_handle(), NodeStub::interface())),
             )
         });
+        if let Some((whole, piece)) = self.flavour.pieces {
+            connections.iter().for_each(|connection| connection.cut_small(whole, piece));
+        }
         let wires: [SharedWire; 2] =
             [Arc::new(Mutex::new(Wire::default())), Arc::new(Mutex::new(Wire::default()))];
         let number = self.links.len();
@@ -300,6 +246,7 @@ impl Run {
         }
         trace(|| "everything is dropped".to_owned());
         with(|world| world.faults.cancelled = true);
+        self.forget_loans(false);
         for vat in 0..self.vats() {
             while let Some(item) = with(|world| world.take(vat, &mut self.random)) {
                 drop(item);
@@ -317,6 +264,7 @@ impl Run {
         if self.is_right() {
             checks::when_dropped(self);
         }
+        self.forget_loans(true);
         self.drop_roots();
         drop(std::mem::take(&mut self.mains));
         self.run_out();

@@ -8,6 +8,9 @@ use std::task::Waker;
 use farcall::prelude::*;
 
 use crate::items::Item;
+use crate::lineages::{Lineage, Object};
+use crate::loans::Loan;
+use crate::payloads::Payload;
 use crate::random::Random;
 
 /// The number of a call; it travels as the first argument.
@@ -34,6 +37,12 @@ pub struct Failure {
 pub struct Call {
     pub method: &'static str,
     pub lineage: usize,
+    /// A gate that it goes through was revoked before it was made.
+    pub refused: bool,
+    /// That gate stands where it is made: it never left.
+    pub refused_here: bool,
+    /// It, or what it waits for, goes through gates.
+    pub may_be_cut: bool,
     /// Its place among the calls of its lineage. `None`: it waits for an argument, and its place is not known.
     pub place: Option<u32>,
     /// The lineage that it has as an argument.
@@ -42,21 +51,14 @@ pub struct Call {
     pub with_solid: bool,
     /// The object that its result is, or those in it.
     pub results: [usize; 3],
+    /// Which of them its method makes.
+    pub is_new: [bool; 3],
+    pub payload: Option<Payload>,
     /// What it is to return, if that is another call's number.
     pub returns: CallId,
     pub runs: u32,
     pub fate: Fate,
     pub outcome: Option<Result<(), Failure>>,
-}
-
-/// References to one object whose calls are in one order: a promise, its clones, and the stub that it gives.
-pub struct Lineage {
-    pub object: usize,
-    /// It refers to a target, and to no promise, wherever it has come through.
-    pub solid: bool,
-    made: u32,
-    /// The place of the last call that was delivered.
-    seen: u32,
 }
 
 /// What may go wrong in a run, because it has happened.
@@ -68,11 +70,17 @@ pub struct Faults {
     pub failed: bool,
     pub absent: bool,
     pub limited: bool,
+    pub revoked: bool,
 }
 
 impl Faults {
     /// Whether anything of it has happened.
     pub fn any(&self) -> bool {
+        self.revoked || self.any_other()
+    }
+
+    /// The same but for what was taken back.
+    fn any_other(&self) -> bool {
         self.cancelled || self.cut || self.left || self.failed || self.absent || self.limited
     }
 }
@@ -82,10 +90,11 @@ pub struct World {
     pub calls: Vec<Call>,
     pub lineages: Vec<Lineage>,
     /// Objects: the same one as another, or the number of the target that it is.
-    objects: Vec<Object>,
+    pub objects: Vec<Object>,
     /// What each vat holds.
     pub bags: Vec<Vec<Item>>,
     pub faults: Faults,
+    pub loans: Vec<Loan>,
     /// Methods that wait, until they are told to go on.
     pub gates: BTreeMap<CallId, Waker>,
     opened: Vec<CallId>,
@@ -94,13 +103,6 @@ pub struct World {
     pub trace: Option<Vec<String>>,
     targets: u32,
     pub delivered: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Object {
-    Unknown,
-    Same(usize),
-    Target(u32),
 }
 
 thread_local! {
@@ -156,67 +158,6 @@ impl World {
         self.mistakes.push(text);
     }
 
-    pub fn object(&mut self) -> usize {
-        self.objects.push(Object::Unknown);
-        self.objects.len() - 1
-    }
-
-    pub fn object_of(&mut self, target: u32) -> usize {
-        self.objects.push(Object::Target(target));
-        self.objects.len() - 1
-    }
-
-    fn root(&self, mut object: usize) -> usize {
-        while let Object::Same(other) = self.objects[object] {
-            object = other;
-        }
-        object
-    }
-
-    /// References to a target.
-    pub fn solid_lineage(&mut self, target: u32) -> usize {
-        let object = self.object_of(target);
-        let lineage = self.lineage(object);
-        self.lineages[lineage].solid = true;
-        lineage
-    }
-
-    /// References in another place to what these refer to.
-    pub fn passed_on(&mut self, from: usize) -> usize {
-        let (object, solid) = (self.lineages[from].object, self.lineages[from].solid);
-        let lineage = self.lineage(object);
-        self.lineages[lineage].solid = solid;
-        lineage
-    }
-
-    /// Two objects turn out to be the same.
-    pub fn unite(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        match (self.objects[a], self.objects[b]) {
-            _ if a == b => {}
-            (Object::Target(one), Object::Target(other)) if one != other => {
-                self.mistake(format!("the targets {one} and {other} are to be the same"));
-            }
-            (Object::Target(_), _) => self.objects[b] = Object::Same(a),
-            _ => self.objects[a] = Object::Same(b),
-        }
-    }
-
-    fn reach(&mut self, object: usize, target: u32) {
-        let root = self.root(object);
-        match self.objects[root] {
-            Object::Target(other) if other != target => {
-                self.mistake(format!("a call for target {other} reached target {target}"));
-            }
-            _ => self.objects[root] = Object::Target(target),
-        }
-    }
-
-    pub fn lineage(&mut self, object: usize) -> usize {
-        self.lineages.push(Lineage { object, solid: false, made: 0, seen: 0 });
-        self.lineages.len() - 1
-    }
-
     /// Enters a call that is about to be made. One that waits for an argument has no place in the order.
     pub fn call(&mut self, method: &'static str, lineage: usize, ordered: bool) -> CallId {
         let results = [self.object(), self.object(), self.object()];
@@ -225,13 +166,20 @@ impl World {
             self.lineages[lineage].made
         });
         let id = self.calls.len() as CallId;
+        let (refused, refused_here) = self.is_revoked(lineage);
+        let may_be_cut = self.lineages[lineage].through.is_any();
         self.calls.push(Call {
             method,
             lineage,
+            refused,
+            refused_here,
+            may_be_cut,
             place,
             operand: None,
             with_solid: true,
             results,
+            is_new: [false; 3],
+            payload: None,
             returns: id,
             runs: 0,
             fate: Fate::Gone,
@@ -250,13 +198,16 @@ impl World {
             return self.mistake(format!("target {target} got call {id}, which nobody made"));
         };
         call.runs += 1;
-        let (runs, lineage, place) = (call.runs, call.lineage, call.place);
+        let (runs, lineage, place, refused) = (call.runs, call.lineage, call.place, call.refused);
         self.delivered += 1;
         if let Some(trace) = &mut self.trace {
             trace.push(format!("    call {id} runs on target {target}"));
         }
         if runs > 1 {
             self.mistake(format!("call {id} ran {runs} times"));
+        }
+        if refused {
+            self.mistake(format!("call {id} ran, and was made on what had been taken back"));
         }
         let object = self.lineages[lineage].object;
         self.reach(object, target);
@@ -267,6 +218,7 @@ impl World {
                     "call {id} is number {place} of its line {lineage}, and came after {seen}"
                 ));
             }
+            self.comes_behind(id, lineage, place);
         }
     }
 
@@ -275,7 +227,7 @@ impl World {
         let outcome = match outcome {
             Ok(()) => Ok(()),
             Err(error) => {
-                if !self.is_explained(&error) {
+                if !self.is_explained(id, &error) {
                     self.mistake(format!("call {id} failed without a reason: {error:?}"));
                 }
                 Err(Failure { may_have_run: error.may_have_run(), text: error.to_string() })
@@ -288,15 +240,23 @@ impl World {
             });
         }
         let call = self.call_mut(id);
+        let refused = call.refused;
         if call.outcome.is_some() {
             self.mistake(format!("call {id} ended twice"));
+        }
+        if refused && outcome.is_ok() {
+            self.mistake(format!("call {id} has a result, and was made on what had been taken back"));
         }
         self.call_mut(id).outcome = Some(outcome);
     }
 
     /// Whether a failure follows from what was done.
-    fn is_explained(&self, error: &Error) -> bool {
+    fn is_explained(&self, call: CallId, error: &Error) -> bool {
         let faults = &self.faults;
+        let call = &self.calls[call as usize];
+        if call.refused && !faults.any_other() {
+            return error.origin() == ErrorKind::Disposed && !(call.refused_here && error.may_have_run());
+        }
         let explains = |kind| match kind {
             ErrorKind::Disconnected => faults.cut || faults.left,
             ErrorKind::ShuttingDown => faults.left,
@@ -304,6 +264,7 @@ impl World {
             ErrorKind::BadPath => faults.absent,
             ErrorKind::Limit | ErrorKind::Overloaded => faults.limited,
             ErrorKind::Upstream => faults.failed,
+            ErrorKind::Disposed => faults.revoked && call.may_be_cut,
             _ => false,
         };
         match error.kind() {

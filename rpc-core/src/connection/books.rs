@@ -27,6 +27,11 @@ impl Connection {
         self.lock().session.books()
     }
 
+    /// Cuts bodies of more than `whole_up_to` bytes into pieces of `piece_bytes`, at least one and no more than usual.
+    pub fn cut_small(&self, whole_up_to: usize, piece_bytes: usize) {
+        self.lock().session.out.cut_small(whole_up_to, piece_bytes);
+    }
+
     /// Panics if the books are wrong, or hold more than the limits allow.
     pub fn check_books(&self) {
         let state = self.lock();

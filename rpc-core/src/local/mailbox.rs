@@ -99,7 +99,7 @@ fn schedule_run(local: Arc<LocalRef>) {
 
 /// Whether this thread runs calls of a mailbox: what is polled then is polled for others.
 pub(crate) fn is_running() -> bool {
-    RUNNING.get()
+    RUNNING.with(Cell::get)
 }
 
 /// Runs calls from the head of the queue, in the awaiting call's own poll, up to and with its own.

@@ -40,6 +40,9 @@ pub(super) struct Bodies {
     begun_answers: usize,
     /// Memory that was taken for them and has not been filled.
     ahead: usize,
+    /// The body of which a piece is half here.
+    #[cfg(any(test, fuzzing, feature = "introspection"))]
+    coming: Option<u64>,
     /// The bodies of answers, by the call that they answer.
     answers: HashMap<i64, u64, BuildHasherDefault<IdHasher>>,
     /// Calls to targets that a call with an incomplete body goes to; one like that is the first of each queue.
@@ -257,6 +260,10 @@ impl<P: Parts> Session<P> {
             self.bodies.begun_answers = self.bodies.check_begin(body, window)?;
             self.bodies.begun += 1;
         }
+        #[cfg(any(test, fuzzing, feature = "introspection"))]
+        {
+            self.bodies.coming = Some(number);
+        }
         let may_be_ahead = self.limits.frame_bytes.max(INITIAL_WINDOW).saturating_sub(self.bodies.ahead);
         let Some(body) = self.bodies.open.get_mut(&number) else { return Ok(None) };
         if let Of::Nobody = body.of {
@@ -273,6 +280,10 @@ impl<P: Parts> Session<P> {
     /// A piece of so many bytes has come. `buffer` is what [`begin_piece`](Self::begin_piece) gave, with them.
     pub(crate) fn end_piece(&mut self, number: u64, length: usize, buffer: Option<BytesMut>) {
         let mut buffer = buffer;
+        #[cfg(any(test, fuzzing, feature = "introspection"))]
+        {
+            self.bodies.coming = None;
+        }
         if let Some(body) = self.bodies.open.get_mut(&number) {
             body.came += length;
             if !matches!(body.of, Of::Nobody) {

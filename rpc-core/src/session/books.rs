@@ -35,7 +35,9 @@ impl<P: Parts> Session<P> {
     pub(crate) fn check_limits(&self) {
         let limits = &self.limits;
         for (name, held, limit) in [
+            ("parked_calls", self.parked, limits.parked_calls),
             ("parked_bytes", self.parked_bytes, limits.parked_bytes),
+            ("waiting_caps", self.waiting_caps, limits.waiting_caps),
             ("answer_bytes", self.kept_bytes, limits.answer_bytes),
             ("line_bytes", self.line_bytes, limits.line_bytes),
             ("unread_result_bytes", self.unread_bytes, limits.unread_result_bytes),

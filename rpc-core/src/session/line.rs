@@ -192,7 +192,8 @@ impl<P: Parts> Session<P> {
         for entry in std::mem::take(&mut self.line) {
             match entry {
                 InLine::Call(lined) => {
-                    self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))))
+                    self.events.push(Event::Retired(Retired::Encoded(Box::new(lined.encoded))));
+                    self.release(lined.target);
                 }
                 InLine::Echo { target, embargo, .. } => {
                     self.fail_embargo(embargo, reason);

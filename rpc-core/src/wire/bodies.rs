@@ -233,13 +233,16 @@ impl Out {
     }
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "introspection"))]
 impl Out {
     /// Cuts bodies of more than `whole_up_to` bytes into pieces of `piece_bytes`.
     pub(crate) fn cut_small(&mut self, whole_up_to: usize, piece_bytes: usize) {
         (self.bodies.whole_up_to, self.bodies.piece_bytes) = (whole_up_to, piece_bytes);
     }
+}
 
+#[cfg(any(test, fuzzing))]
+impl Out {
     /// Appends a piece as it is.
     pub(crate) fn piece(&mut self, body: u64, bytes: &[u8]) {
         let frame = self.begin(kind::PIECE);

@@ -176,6 +176,25 @@ fn a_call_behind_one_that_failed_in_line_fails_as_well() {
 }
 
 #[test]
+fn a_line_that_is_lost_gives_up_what_its_calls_went_to() {
+    let mut two = Two::with(&Limits { window_bytes: 4096, ..Limits::default() });
+    let mut keys = vec![two.main, two.call(does::RETURN)];
+    for _ in 0..5 {
+        keys.push(two.near.call(two.main, &[], does::WAIT, encoded(&[0; BODY])).unwrap());
+    }
+    let lined = two.near.call(keys[1], &[1], does::RETURN, encoded(&[])).unwrap();
+    keys.extend([lined, two.near.call(lined, &[1], does::RETURN, encoded(&[])).unwrap()]);
+    assert!(!two.near.session.line_is_empty());
+    two.near.session.end(Error::new(ErrorKind::Disconnected, "as the test wants it"));
+    two.near.after();
+    for key in keys {
+        two.near.drop_handle(key);
+    }
+    assert_eq!(two.near.session.sizes(), (0, 0));
+    two.near.session.check_empty();
+}
+
+#[test]
 fn parked_calls_over_the_limit_are_refused_alone() {
     let limits = Limits { parked_bytes: 1000, ..Limits::default() };
     let mut two = Two::with(&limits);
