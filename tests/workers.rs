@@ -2,9 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 #[path = "../examples/workers/main.rs"]
-#[allow(dead_code, unreachable_pub, reason = "its `main` is not called")]
-#[allow(clippy::needless_pass_by_value, reason = "what a target is given is its own")]
-#[allow(clippy::type_complexity, reason = "a list")]
+#[allow(dead_code, reason = "its `main` is not called")]
 mod listings;
 
 /// What each listing prints.

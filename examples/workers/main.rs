@@ -4,7 +4,9 @@
 //! cargo run --features host --example workers             # all of them
 //! cargo run --features host --example workers -- greet    # one
 //! ```
-#![allow(missing_docs, reason = "an example")]
+#![allow(missing_docs, unreachable_pub, reason = "an example")]
+#![allow(clippy::needless_pass_by_value, reason = "what a target is given is its own")]
+#![allow(clippy::type_complexity, reason = "a list")]
 
 mod company;
 mod counter_as_a_function;
