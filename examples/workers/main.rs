@@ -6,17 +6,17 @@
 //! ```
 #![allow(missing_docs, reason = "an example")]
 
-mod company;
-mod counter_as_a_function;
-mod counter_as_an_object;
-mod five_functions;
-mod function_with_properties;
-mod greet;
-mod line;
-mod named_entrypoint;
-mod round_trips;
-mod signup;
-mod visibility;
+pub mod company;
+pub mod counter_as_a_function;
+pub mod counter_as_an_object;
+pub mod five_functions;
+pub mod function_with_properties;
+pub mod greet;
+pub mod line;
+pub mod named_entrypoint;
+pub mod round_trips;
+pub mod signup;
+pub mod visibility;
 
 use std::pin::Pin;
 
