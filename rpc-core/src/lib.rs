@@ -70,4 +70,4 @@ mod wire;
 
 pub use bytes::Bytes;
 pub use later::stub_from;
-pub use wire::Segment;
+pub use wire::{Describer, Segment};

@@ -164,6 +164,13 @@ impl Relay {
         }
     }
 
+    fn gated(&self) -> Option<&Gated> {
+        match self {
+            Self::Gated(gated) => Some(gated),
+            Self::Method(_) | Self::Probe(_) => None,
+        }
+    }
+
     /// Where its calls go, unless that was taken from it.
     pub(crate) fn behind(&self) -> Option<Handle> {
         match self {

@@ -13,6 +13,7 @@ use farcall_core::connection::{Connection, Input, Turned};
 use farcall_core::limits::Limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::tap::Tapped;
 use crate::watch::{Waiting, Watch};
 
 /// How long a turn may go on once its first calls have run, before what is there is written and others run.
@@ -33,7 +34,7 @@ pub(crate) enum Side {
 /// Dropping it ends the connection: every promise settles, every target is given up (R17c).
 #[derive(Debug)]
 pub struct Driver<S> {
-    stream: S,
+    stream: Tapped<S>,
     connection: Connection,
     side: Side,
     input: Input,
@@ -49,7 +50,7 @@ pub struct Driver<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(crate) fn new(stream: S, connection: Connection, side: Side, limits: &Limits) -> Self {
         Self {
-            stream,
+            stream: Tapped::new(stream, connection.number()),
             connection,
             side,
             input: Input::default(),

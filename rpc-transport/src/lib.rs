@@ -17,6 +17,7 @@ mod offer;
 mod peer;
 pub mod probe;
 mod server;
+mod tap;
 pub mod testing;
 #[cfg_attr(not(feature = "tls"), path = "tls/absent.rs")]
 mod tls;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
+use farcall::Revocable;
 use farcall::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::sync::Notify;
@@ -184,6 +185,44 @@ behaviours! {
         until(|| Arc::strong_count(&origin.alive) == 2).await;
         for link in &links {
             link.server_holds(0).await;
+        }
+    }
+
+    async fn r121_promise_through_a_gate_that_is_returned_is_passed_on_undecoded(transport: Transport) {
+        for wrap in [Revocable::wrap::<OriginStub>, Revocable::membrane] {
+            let origin = Origin::default();
+            let (stub, a) = open(transport, origin.clone()).await;
+            let (lent, revoker) = wrap(stub);
+            let (gateway, b) = open(transport, Gateway { origin: lent }).await;
+            let key = new_key();
+            let parcel = gateway.get(key, 100_000).await.unwrap();
+            assert_eq!((&parcel.counted.0, parcel.payload.len()), (&Counted(key), 100_000));
+            assert_eq!(walks(key), (1, 1), "once at either end");
+            let key = new_key();
+            let promise = gateway.get_later(key, 1);
+            let first = promise.first().number();
+            origin.started.notified().await;
+            origin.go.notify_one();
+            assert_eq!((first.await.unwrap(), walks(key).1), (1, 0));
+            assert_eq!(gateway.fails(4).await.unwrap_err(), CallError::User(Refused(4)));
+            assert_eq!(gateway.second(new_key()).number().await.unwrap(), 2);
+            // The call that its method passed on is cancelled, whoever gives it up.
+            let given_up = gateway.get_later(new_key(), 1);
+            origin.started.notified().await;
+            drop(given_up);
+            drop((promise, parcel));
+            until(|| Arc::strong_count(&origin.alive) == 2).await;
+            let struck = gateway.get_later(new_key(), 1);
+            origin.started.notified().await;
+            revoker.revoke();
+            let error = struck.await.map(drop).unwrap_err();
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Disposed, true), "{error}");
+            let error = gateway.get(new_key(), 1).await.map(drop).unwrap_err();
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Disposed, false), "{error}");
+            until(|| Arc::strong_count(&origin.alive) <= 2).await;
+            for link in [a, b] {
+                link.server_holds(0).await;
+            }
         }
     }
 

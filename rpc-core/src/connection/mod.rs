@@ -179,6 +179,12 @@ impl Connection {
         self.0.id
     }
 
+    /// Its number in this process, for people.
+    #[doc(hidden)]
+    pub fn number(&self) -> u64 {
+        self.0.id
+    }
+
     /// A handle on the peer's main object.
     pub fn main(&self) -> Handle {
         let key = self.with(|state| state.session.import_main());

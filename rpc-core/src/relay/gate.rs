@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::{GatedCall, Relay};
+use super::{Gated, GatedCall, Relay};
 use crate::bell::Hearing;
 use crate::error::Error;
 use crate::fuse::Fuse;
@@ -112,11 +112,10 @@ impl Gate {
         for call in calls.drain().iter().filter_map(Weak::upgrade) {
             call.cut(self.struck());
         }
-        for relay in relays.drain().iter().filter_map(Weak::upgrade) {
-            if let Relay::Gated(gated) = &*relay {
-                gated.cut();
-            }
-        }
+        let relays: Vec<_> = relays.drain().iter().filter_map(Weak::upgrade).collect();
+        let gated = || relays.iter().filter_map(|relay| relay.gated());
+        gated().for_each(Gated::keep_home);
+        gated().for_each(Gated::cut);
         true
     }
 

@@ -37,6 +37,8 @@ struct State {
     /// Gone once it was revoked or its outcome taken, and while it is polled.
     inner: Option<Arc<Handle>>,
     polled: bool,
+    /// It was revoked, and had turned out to be what came from the side on which it is held.
+    home: Option<Handle>,
     /// Rings when it comes back from being polled, or goes for good.
     watched: Option<Ringer>,
     /// The task that awaits the promise.
@@ -131,7 +133,9 @@ impl Gated {
     pub(super) fn look(&self) -> Look {
         let closed = match self.gate.look() {
             Ok(closed) => closed,
-            Err(reason) => return Look::Broken(reason),
+            Err(reason) => {
+                return self.home().map_or(Look::Broken(reason), |home| Look::Elsewhere(home.downgrade()));
+            }
         };
         let (inner, changed) = {
             let mut state = self.lock();
@@ -147,9 +151,47 @@ impl Gated {
         }
     }
 
+    /// What it refers to, if that came from the side on which it is held: where calls had to wait for others, a stub is
+    /// wrapped before it is known that it comes home. It is its holder's own, whatever becomes of the gate.
+    fn home(&self) -> Option<Handle> {
+        let state = self.lock();
+        // Not a promise: what is called through one is a part of the call that was made through the gate.
+        self.known.as_ref()?;
+        if let Some(home) = &state.home {
+            return Some(home.clone());
+        }
+        let inner = state.inner.clone()?;
+        drop(state);
+        self.comes_home(&inner)
+    }
+
+    fn comes_home(&self, inner: &Handle) -> Option<Handle> {
+        let inner = inner.resolved();
+        let Repr::Relay(relay) = &inner.0 else { return None };
+        match &**relay {
+            Relay::Gated(other) if Arc::ptr_eq(&self.gate, &other.gate) && self.side != other.side => {
+                let home = other.lock().inner.clone();
+                home.map(|home| (*home).clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// It is about to be cut: what has come home through it stays.
+    pub(super) fn keep_home(&self) {
+        if let Some(home) = self.home() {
+            let old = self.lock().home.replace(home);
+            drop(old);
+        }
+    }
+
     /// It was revoked: gives up what it refers to, and tells whoever waits.
     pub(super) fn cut(&self) {
-        let State { inner, waker, gathers, watched, .. } = std::mem::take(&mut *self.lock());
+        let State { inner, waker, gathers, watched, .. } = {
+            let mut state = self.lock();
+            let home = state.home.take();
+            std::mem::replace(&mut *state, State { home, ..State::default() })
+        };
         if !gathers.is_empty() {
             let error = self.gate.struck().upstream();
             for (gather, param) in gathers {
@@ -172,7 +214,10 @@ impl Gated {
     ) -> Handle {
         let inner = match self.inner() {
             Ok(inner) => inner,
-            Err(reason) => return Handle::broken(reason),
+            Err(reason) => {
+                let Some(home) = self.home() else { return Handle::broken(reason) };
+                return crate::stub::send_encoded(&home, method, info, encoded);
+            }
         };
         self.cross_in(&mut encoded);
         let result = crate::stub::send_encoded(&inner, method, info, encoded);
@@ -183,6 +228,9 @@ impl Gated {
         let inner = match self.inner() {
             Ok(inner) => (*inner).clone(),
             Err(reason) => {
+                if let Some(home) = self.home() {
+                    return parked.go_on(home);
+                }
                 parked.sink.fail(reason);
                 return None;
             }
@@ -304,13 +352,9 @@ impl Gated {
     }
 
     pub(super) fn resolved(&self) -> Option<Handle> {
-        let inner = self.inner().ok()?.resolved();
-        let Repr::Relay(relay) = &inner.0 else { return None };
-        match &**relay {
-            Relay::Gated(other) if Arc::ptr_eq(&self.gate, &other.gate) && self.side != other.side => {
-                other.inner().ok().map(|home| (*home).clone())
-            }
-            _ => None,
+        match self.inner() {
+            Ok(inner) => self.comes_home(&inner),
+            Err(_) => self.home(),
         }
     }
 

@@ -45,6 +45,10 @@ pub(super) enum State<P: Parts> {
     /// It waits for this body.
     Arriving(u64),
     Ready,
+    /// Its turn has come, and it has not said how far it came.
+    Starting,
+    /// The same, and nobody wants it any more: it is not to begin anew.
+    Unwanted,
     Running(Option<P::Running>),
     Settled(Outcome<Capability>),
 }
@@ -200,7 +204,7 @@ impl<P: Parts> Session<P> {
             self.waiting_caps -= incoming.caps();
             let entry = self.answer_ids.get(incoming.id).and_then(|key| self.answers.get_mut(key));
             if let Some(entry) = entry {
-                entry.state = State::Running(None);
+                entry.state = State::Starting;
                 return Some(incoming);
             }
             // It was cancelled while it waited.
@@ -245,9 +249,18 @@ impl<P: Parts> Session<P> {
             self.running_bytes += bytes;
             self.bound_running();
         }
-        // After the end there is nobody to answer: the method is cancelled as soon as it says how.
-        if self.ended().is_none() && self.answer_ids.get(id).is_none() {
-            self.new_answer(id, flags, State::Running(None));
+        let Some(key) = self.answer_ids.get(id) else {
+            // After the end there is nobody to answer: the method is cancelled as soon as it says how.
+            if self.ended().is_none() {
+                self.new_answer(id, flags, State::Running(None));
+            }
+            return;
+        };
+        match self.answers.get_mut(key).map(|entry| &mut entry.state) {
+            // It is cancelled in the same way.
+            Some(State::Unwanted) => self.remove_answer(key),
+            Some(state @ State::Starting) => *state = State::Running(None),
+            _ => {}
         }
     }
 

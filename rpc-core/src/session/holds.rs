@@ -117,6 +117,8 @@ impl<P: Parts> Session<P> {
         match &mut entry.state {
             State::Settled(_) => self.remove_answer(key),
             _ if entry.detached => {}
+            state @ State::Starting => *state = State::Unwanted,
+            State::Unwanted => {}
             State::Running(running) => {
                 if let Some(running) = running.take() {
                     self.events.push(Event::Cancelled(running));
@@ -187,7 +189,8 @@ impl<P: Parts> Session<P> {
             }
             match entry.state {
                 State::Running(Some(running)) => self.events.push(Event::Cancelled(running)),
-                State::Running(None) | State::Ready | State::Arriving(_) => {}
+                State::Running(None) | State::Starting | State::Unwanted => {}
+                State::Ready | State::Arriving(_) => {}
                 State::Settled(outcome) => self.retire_outcome(outcome),
                 State::Parked(parked) => {
                     let target =

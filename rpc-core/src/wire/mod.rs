@@ -6,6 +6,7 @@
 
 mod bodies;
 mod decode;
+mod describe;
 mod encode;
 mod path;
 mod plain;
@@ -14,6 +15,7 @@ pub(crate) use bodies::BodyOf;
 #[cfg(any(test, fuzzing))]
 pub(crate) use decode::WireError;
 pub(crate) use decode::{CallMessage, Message, WireArg, WireCap, decode};
+pub use describe::Describer;
 pub use encode::Segment;
 pub(crate) use encode::{CallFrame, Mark, Out};
 pub(crate) use path::Path;

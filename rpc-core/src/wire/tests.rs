@@ -384,3 +384,33 @@ fn what_is_written_is_read_back() {
         assert_eq!(encode(&message), frame);
     }
 }
+
+#[test]
+fn every_example_is_a_line_of_the_log_however_it_arrives() {
+    for (name, example) in examples() {
+        let (mut whole, mut bitwise) = (Vec::new(), Vec::new());
+        super::Describer::default().feed(&example, |line| whole.push(line.to_owned()));
+        let mut describer = super::Describer::default();
+        for byte in &example {
+            describer.feed(&[*byte], |line| bitwise.push(line.to_owned()));
+        }
+        assert_eq!(whole, bitwise);
+        assert_eq!(whole.len(), 1, "{name}");
+        assert!(!whole[0].contains("unreadable"), "{name}: {whole:?}");
+        let first = name.split(' ').next().unwrap();
+        let word = if first == "greeting" { "hello" } else { first };
+        assert!(whole[0].starts_with(word), "{name}: {whole:?}");
+    }
+    let mut lines = Vec::new();
+    let mut describer = super::Describer::default();
+    // A frame that is no message, one of no bytes, and one that says it is very long.
+    describer
+        .feed(&[1, 0, 0, 0, 99, 0, 0, 0, 0, 255, 255, 255, 255, 1, 2, 3], |line| lines.push(line.to_owned()));
+    assert_eq!(
+        lines,
+        [
+            "unreadable: a frame is of the unknown kind 99 (1 B)",
+            "unreadable: a frame ends in the middle of a field (0 B)"
+        ]
+    );
+}

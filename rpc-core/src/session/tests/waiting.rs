@@ -135,6 +135,31 @@ fn a_promised_stub_can_be_passed_before_it_is_there() {
     two.is_clean();
 }
 
+/// Only a promised stub still holds the call, and goes when its turn has come and it has not begun.
+#[test]
+fn a_call_that_is_given_up_while_it_starts_leaves_nothing() {
+    for method in [does::WAIT, does::RETURN] {
+        let mut two = Two::new();
+        let parent = two.call(does::WAIT);
+        let child = two.near.call(parent, &[1], method, encoded(&[])).unwrap();
+        let mut args = encoded(&[]);
+        args.caps.push(two.near.capability(child, Path::from_steps(&[1])));
+        let call = two.near.call(two.main, &[], does::RETURN, args).unwrap();
+        two.near.drop_handle(child);
+        two.go();
+        let (parent_id, ..) = two.far.running[0];
+        two.far.complete(parent_id, None);
+        let incoming = two.far.session.next_ready().unwrap();
+        assert_eq!((incoming.id, incoming.method), (parent_id + 1, method));
+        two.far.session.unwatch(incoming.id, incoming.id as usize);
+        two.far.deliver(incoming, &[]);
+        assert!(two.far.running.is_empty(), "nobody waits for it");
+        two.near.drop_handle(parent);
+        two.near.drop_handle(call);
+        two.is_clean();
+    }
+}
+
 /// Each waits for the first call and holds the one before it: giving up the last gives up all.
 #[test]
 fn r234_a_long_chain_of_waiting_calls_is_given_up_on_a_small_stack() {
