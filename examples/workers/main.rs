@@ -4,7 +4,7 @@
 //! cargo run --features host --example workers             # all of them
 //! cargo run --features host --example workers -- greet    # one
 //! ```
-#![allow(missing_docs, reason = "an example")]
+#![allow(missing_docs, clippy::needless_pass_by_value, reason = "an example; what a method gets, it owns")]
 
 pub mod company;
 pub mod counter_as_a_function;
@@ -20,13 +20,16 @@ pub mod visibility;
 
 use std::pin::Pin;
 
-/// What a listing prints, or why it does not.
+/// What a listing gives, or why it does not.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-type Running = Pin<Box<dyn Future<Output = Outcome<Vec<String>>>>>;
+pub type Running = Pin<Box<dyn Future<Output = Outcome<Vec<String>>>>>;
 
-/// Each listing: its name, and what runs it.
-pub const LISTINGS: [(&str, fn() -> Running); 10] = [
+/// A listing: its name, and what runs it.
+pub type Listing = (&'static str, fn() -> Running);
+
+/// All of them.
+pub const LISTINGS: [Listing; 10] = [
     ("greet", || Box::pin(greet::run())),
     ("signup", || Box::pin(signup::run())),
     ("counter_as_a_function", || Box::pin(counter_as_a_function::run())),
