@@ -4,31 +4,37 @@
 //! cargo run --features host --example workers             # all of them
 //! cargo run --features host --example workers -- greet    # one
 //! ```
-#![allow(missing_docs, unreachable_pub, reason = "an example")]
-#![allow(clippy::needless_pass_by_value, reason = "what a target is given is its own")]
-#![allow(clippy::type_complexity, reason = "a list")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    reason = "an example; what a method gets, it owns"
+)]
 
-mod company;
-mod counter_as_a_function;
-mod counter_as_an_object;
-mod five_functions;
-mod function_with_properties;
-mod greet;
-mod line;
-mod named_entrypoint;
-mod round_trips;
-mod signup;
-mod visibility;
+pub mod company;
+pub mod counter_as_a_function;
+pub mod counter_as_an_object;
+pub mod five_functions;
+pub mod function_with_properties;
+pub mod greet;
+pub mod line;
+pub mod named_entrypoint;
+pub mod round_trips;
+pub mod signup;
+pub mod visibility;
 
 use std::pin::Pin;
 
-/// What a listing prints, or why it does not.
+/// What a listing gives, or why it does not.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-type Running = Pin<Box<dyn Future<Output = Outcome<Vec<String>>>>>;
+pub type Running = Pin<Box<dyn Future<Output = Outcome<Vec<String>>>>>;
 
-/// Each listing: its name, and what runs it.
-pub const LISTINGS: [(&str, fn() -> Running); 10] = [
+/// A listing: its name, and what runs it.
+pub type Listing = (&'static str, fn() -> Running);
+
+/// All of them.
+pub const LISTINGS: [Listing; 10] = [
     ("greet", || Box::pin(greet::run())),
     ("signup", || Box::pin(signup::run())),
     ("counter_as_a_function", || Box::pin(counter_as_a_function::run())),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use farcall_core::context::CallContext;
 use farcall_core::error::Error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,14 +72,17 @@ impl Ctx {
     /// Lets work go on after the method has returned, also when the caller is gone: for the grace period of the host,
     /// after which it is dropped, with a log. What fails or panics is logged and stops nothing else. Rows 194 to 199.
     ///
-    /// It runs at once, as a task of the current tokio runtime.
+    /// It runs at once, as a task of the current tokio runtime. What travels beside the call, such as its trace, goes with
+    /// the calls that it makes; the deadline of the call does not.
     pub fn wait_until<F>(&self, work: F)
     where
         F: Future<Output: Waited> + Send + 'static,
     {
         let (life, gone_of) = (Arc::clone(&self.0.life), self.0.gone.clone());
         let (hold, counted, grace) = (self.0.hold.upgrade(), self.0.tasks.begin(), self.0.grace);
-        tokio::spawn(async move {
+        // It belongs to the trace of its call, and not to its deadline.
+        let within = CallContext::current().without_deadline();
+        tokio::spawn(within.scope(async move {
             let held = (hold, counted);
             let late = async {
                 tokio::select! {
@@ -103,7 +107,7 @@ impl Ctx {
                 () = late => tracing::warn!(?grace, "a waiting task was dropped: its grace period is over"),
             }
             drop(held);
-        });
+        }));
     }
 
     /// Ends the context: the method fails with this reason at its next wait, waiting tasks are dropped, and

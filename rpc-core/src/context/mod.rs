@@ -114,6 +114,19 @@ impl CallContext {
         self.change(|inner| inner.alarm = Some(Arc::new(alarm)))
     }
 
+    /// The same for work that goes on when the call is over: without its deadline, and without the span of its method.
+    /// Trace and texts stay.
+    #[must_use]
+    pub fn without_deadline(self) -> Self {
+        if self.inner.is_none() {
+            return self;
+        }
+        self.change(|inner| {
+            inner.alarm = None;
+            inner.span = None;
+        })
+    }
+
     /// The same as a part of a trace.
     #[must_use]
     pub fn with_trace(self, trace: TraceContext) -> Self {

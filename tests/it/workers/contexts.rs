@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farcall::prelude::*;
-use farcall::{End, Running};
+use farcall::{CallContext, End, Running};
 use tokio::sync::{Notify, mpsc};
 
 use super::{call, host};
@@ -153,6 +153,18 @@ impl Work {
         self.stage.go.notified().await;
         self.ctx.abort("it is enough");
         number.call(1).await.unwrap_or(0) + std::future::pending::<i64>().await
+    }
+
+    /// What a task that waits sees beside its call.
+    pub fn look_later(&self) -> bool {
+        let stage = self.stage.clone();
+        self.ctx.wait_until(async move {
+            stage.go.notified().await;
+            let context = CallContext::current();
+            let (tenant, trace) = (context.baggage("tenant"), context.trace().map(ToString::to_string));
+            stage.tell(&format!("{tenant:?} {trace:?} {:?}", context.deadline()));
+        });
+        CallContext::current().deadline().is_some()
     }
 
     /// The method and a task wait for the same thing.
@@ -335,6 +347,21 @@ behaviours! {
         test.go.notify_one();
         assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
         crate::kit::until(|| Arc::strong_count(&alive) == 1 && Arc::strong_count(&waits) == 1).await;
+    }
+
+    async fn r261_waiting_task_belongs_to_the_trace_of_its_call_and_not_to_its_deadline(transport: Transport) {
+        let mut test = Test::new(transport, "r261", "").await;
+        let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let context = CallContext::current()
+            .with_trace(farcall::context::TraceContext::parse(header).unwrap())
+            .with_deadline(Duration::from_secs(60))
+            .with_baggage("tenant", "blue")
+            .unwrap();
+        assert!(context.scope(async { test.work.look_later().await }).await.unwrap());
+        test.go.notify_one();
+        let told = test.told.recv().await.unwrap();
+        assert!(told.starts_with("Some(\"blue\") Some(\"00-0af7651916cd43dd8448eb211c80319c-"), "{told}");
+        assert!(told.ends_with(" None"), "{told}");
     }
 
     async fn r199_what_a_waiting_task_waits_for_may_be_waited_for_elsewhere(transport: Transport) {
