@@ -11,8 +11,20 @@ use tracing::{Event, Metadata, Subscriber};
 pub struct Capture(Arc<Mutex<Vec<String>>>);
 
 impl Capture {
-    /// Every line so far.
+    /// Every line so far, without those of single frames.
     pub fn lines(&self) -> Vec<String> {
+        self.all().into_iter().filter(|line| !line.starts_with("TRACE")).collect()
+    }
+
+    /// The lines of frames.
+    pub fn frames(&self) -> Vec<String> {
+        self.all()
+            .into_iter()
+            .filter(|line| line.starts_with("TRACE") && line.contains("connection="))
+            .collect()
+    }
+
+    fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 
