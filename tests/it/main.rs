@@ -63,5 +63,4 @@ mod transports;
 mod values;
 mod versions;
 mod visibility;
-mod wire_log;
 mod workers;

@@ -16,15 +16,8 @@ impl Capture {
         self.all().into_iter().filter(|line| !line.starts_with("TRACE")).collect()
     }
 
-    /// The lines of frames.
-    pub fn frames(&self) -> Vec<String> {
-        self.all()
-            .into_iter()
-            .filter(|line| line.starts_with("TRACE") && line.contains("connection="))
-            .collect()
-    }
-
-    fn all(&self) -> Vec<String> {
+    /// Every line so far.
+    pub fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 
