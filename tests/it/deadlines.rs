@@ -129,7 +129,7 @@ impl Main {
 }
 
 /// Caller or callee: which of the two is first to notice is open, and both say the same.
-fn assert_exceeded(result: Result<String, farcall::Error>) {
+fn assert_exceeded(result: Result<String, Error>) {
     match result {
         Ok(text) => assert!(text.contains("did not end within its deadline"), "{text}"),
         Err(error) => assert_eq!(error.kind(), ErrorKind::DeadlineExceeded),
